@@ -1,0 +1,174 @@
+//! Passes over all elements of an activation, a parameter or a sample.
+//!
+//! A backward function finds dL/dy in `dy` and what the forward pass left in `x`; it leaves dL/dx in `x`.
+
+use crate::layer::{InputGradient, Pass};
+use crate::loss::TargetError;
+use crate::math;
+
+/// y = max(x, 0), in place. NaN stays NaN, so that a diverged value is refused and not hidden.
+pub(crate) fn relu(x: &mut [f32]) {
+    for x in x {
+        if *x <= 0.0 {
+            *x = 0.0;
+        }
+    }
+}
+
+/// y = x if x > 0, else slope x.
+pub(crate) fn leaky_relu(x: &[f32], y: &mut [f32], slope: f32) {
+    for (x, y) in x.iter().zip(y) {
+        *y = if *x > 0.0 { *x } else { slope * x };
+    }
+}
+
+/// dx = dy if x > 0, else slope dy.
+pub(crate) fn leaky_relu_backward(x: &mut [f32], dy: &[f32], slope: f32, want: InputGradient) {
+    for (x, dy) in x.iter_mut().zip(dy) {
+        if *x > 0.0 {
+            *x = *dy;
+        } else if *x != 0.0 || want == InputGradient::Full {
+            *x = slope * dy;
+        }
+    }
+}
+
+/// y = tanh x, left in `x` too: y is zero where x is, so a closed gate can still be told.
+pub(crate) fn tanh(x: &mut [f32], y: &mut [f32], pass: Pass) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x = math::tanh(*x, pass);
+        *y = *x;
+    }
+}
+
+/// dx = dy (1 - y²), with y in `x`.
+pub(crate) fn tanh_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
+    for (x, dy) in x.iter_mut().zip(dy) {
+        if *x != 0.0 || want == InputGradient::Full {
+            *x = dy * (1.0 - *x * *x);
+        }
+    }
+}
+
+/// What [`sigmoid`] leaves in place of an input of zero. Its own outputs are never negative, so this mark is unmistakable.
+const ZERO_INPUT: f32 = -1.0;
+
+/// y = 1 / (1 + e^-x), left in `x` too, but for inputs of zero: those leave a mark, because y is 1/2 there and a closed
+/// gate could not be told.
+pub(crate) fn sigmoid(x: &mut [f32], y: &mut [f32], pass: Pass) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *y = math::sigmoid(*x, pass);
+        *x = if *x == 0.0 { ZERO_INPUT } else { *y };
+    }
+}
+
+/// dx = dy y (1 - y), with y in `x`.
+pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
+    for (x, dy) in x.iter_mut().zip(dy) {
+        *x = if *x != ZERO_INPUT {
+            dy * *x * (1.0 - *x)
+        } else if want == InputGradient::Full {
+            dy * 0.25
+        } else {
+            0.0
+        };
+    }
+}
+
+/// Whether no element is infinite or NaN.
+pub(crate) fn all_finite(values: &[f32]) -> bool {
+    // One comparison of the largest magnitude instead of a branch an element: infinity and NaN have the largest exponent.
+    let largest = values.iter().fold(0, |largest: u32, value| largest.max(value.to_bits() & 0x7fff_ffff));
+    largest < f32::INFINITY.to_bits()
+}
+
+/// The first element that is infinite or NaN.
+pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
+    if all_finite(values) { None } else { values.iter().position(|value| !value.is_finite()) }
+}
+
+/// Refuses a target with an element that is not finite.
+pub(crate) fn check_target(target: &[f32]) -> Result<(), TargetError> {
+    first_not_finite(target).map_or(Ok(()), |index| Err(TargetError::NotFinite { index }))
+}
+
+/// Σ (y - t)² / n, in rising order.
+pub(crate) fn mean_squared_error(y: &[f32], target: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    for (y, t) in y.iter().zip(target) {
+        sum += (y - t) * (y - t);
+    }
+    sum / y.len() as f32
+}
+
+/// dy = (y - t) (2 / n), in place of y.
+pub(crate) fn mean_squared_error_gradient(y: &mut [f32], target: &[f32], want: InputGradient) {
+    let scale = 2.0 / y.len() as f32;
+    for (y, t) in y.iter_mut().zip(target) {
+        if *y != 0.0 || want != InputGradient::WhereActive {
+            *y = (*y - t) * scale;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relu_closes_on_negatives_and_keeps_nan() {
+        let mut x = [-1.0, -0.0, 0.0, 2.0, f32::NAN, f32::NEG_INFINITY];
+        relu(&mut x);
+        assert_eq!(x[..4], [0.0, 0.0, 0.0, 2.0]);
+        assert!(x[4].is_nan() && x[5] == 0.0);
+    }
+
+    #[test]
+    fn a_closed_gate_keeps_its_zero_and_any_other_zero_gets_its_gradient() {
+        let dy = [3.0; 3];
+        let mut y = [0.0; 3];
+        let input = [0.0, 1.0, -1.0];
+        for (want, at_zero) in [(InputGradient::WhereActive, [0.0; 3]), (InputGradient::Full, [3.0, 0.75, 1.5])] {
+            let mut x = input;
+            tanh(&mut x, &mut y, Pass::Training);
+            tanh_backward(&mut x, &dy, want);
+            assert_eq!(x[0], at_zero[0]);
+            assert!(x[1] > 0.0 && x[1] == x[2]);
+
+            let mut x = input;
+            sigmoid(&mut x, &mut y, Pass::Training);
+            assert_eq!(y[0], 0.5);
+            sigmoid_backward(&mut x, &dy, want);
+            assert_eq!(x[0], at_zero[1]);
+            assert!((x[1] - x[2]).abs() < 1e-6 && x[1] > 0.5);
+
+            let mut x = input;
+            leaky_relu(&x, &mut y, 0.5);
+            assert_eq!(y, [0.0, 1.0, -0.5]);
+            leaky_relu_backward(&mut x, &dy, 0.5, want);
+            assert_eq!(x, [at_zero[2], 3.0, 1.5]);
+        }
+    }
+
+    #[test]
+    fn a_saturated_sigmoid_has_gradient_zero() {
+        let (mut x, mut y) = ([-200.0, 200.0], [0.0; 2]);
+        sigmoid(&mut x, &mut y, Pass::Training);
+        assert_eq!(y, [0.0, 1.0]);
+        sigmoid_backward(&mut x, &[1.0; 2], InputGradient::Full);
+        assert_eq!(x, [0.0, 0.0]);
+    }
+
+    #[test]
+    fn finds_every_kind_of_non_finite_value() {
+        assert!(all_finite(&[]));
+        assert!(all_finite(&[f32::MAX, f32::MIN, 0.0, -0.0, 1e-45]));
+        for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for place in 0..9 {
+                let mut values = [1.0; 9];
+                values[place] = bad;
+                assert!(!all_finite(&values));
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The arithmetic, on slices, shared by all shapes.
+//!
+//! Every kernel fixes the order of its sums: multiply, then add, never fused, never reassociated, so that each platform
+//! computes the same bits. None indexes, so none can panic.
+
+pub(crate) mod dense;
+pub(crate) mod descent;
+pub(crate) mod elementwise;
+pub(crate) mod softmax;

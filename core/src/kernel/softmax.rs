@@ -1,0 +1,80 @@
+//! Softmax cross-entropy on logits.
+//!
+//! `sum = Σ_j exp(z[j] - max)`, `j` rising; for a class `t`, `L = ln sum - (z[t] - max)`; for targets `q`,
+//! `L = Σq ln sum - Σ_j q[j] (z[j] - max)`; gradient `exp(z[j] - max) (Σq / sum) - q[j]`. One `exp` an element.
+
+use crate::layer::InputGradient;
+use crate::math;
+
+/// The largest logit. NaN is passed over here and caught by the sum.
+pub(crate) fn max(logits: &[f32]) -> f32 {
+    logits.iter().fold(f32::NEG_INFINITY, |max, &z| if z > max { z } else { max })
+}
+
+/// Σ_j exp(z[j] - max).
+pub(crate) fn exp_sum(logits: &[f32], max: f32) -> f32 {
+    logits.iter().fold(0.0, |sum, z| sum + math::exp(z - max))
+}
+
+/// Σ_j q[j].
+pub(crate) fn total(target: &[f32]) -> f32 {
+    target.iter().fold(0.0, |sum, q| sum + q)
+}
+
+/// Σ_j q[j] (z[j] - max). A target of zero counts as nothing, even for a logit of -∞.
+pub(crate) fn weighted_logits(logits: &[f32], target: &[f32], max: f32) -> f32 {
+    let mut sum = 0.0;
+    for (z, q) in logits.iter().zip(target) {
+        if *q != 0.0 {
+            sum += q * (z - max);
+        }
+    }
+    sum
+}
+
+/// The loss for a class, from its logit; NaN if there is none.
+pub(crate) fn class_loss(logit: Option<f32>, max: f32, sum: f32) -> f32 {
+    logit.map_or(f32::NAN, |z| math::ln(sum) - (z - max))
+}
+
+/// The loss for soft targets.
+pub(crate) fn soft_loss(logits: &[f32], target: &[f32], max: f32, sum: f32) -> f32 {
+    soft_loss_of(weighted_logits(logits, target, max), total(target), sum)
+}
+
+/// The loss for soft targets, from [`weighted_logits`] and [`total`].
+pub(crate) fn soft_loss_of(weighted: f32, total: f32, sum: f32) -> f32 {
+    total * math::ln(sum) - weighted
+}
+
+/// Overwrites the logits by the gradient, where `want` asks for it; `target(j)` is q[j] and `total` their sum.
+/// Returns [`exp_sum`].
+pub(crate) fn gradient(
+    logits: &mut [f32],
+    max: f32,
+    total: f32,
+    want: InputGradient,
+    target: impl Fn(usize) -> f32,
+) -> f32 {
+    if want == InputGradient::WhereActive {
+        // Closed outputs take part in the sum but must stay zero, so nothing can be stored on the way.
+        let sum = exp_sum(logits, max);
+        let scale = total / sum;
+        for (j, z) in logits.iter_mut().enumerate() {
+            if *z != 0.0 {
+                *z = math::exp(*z - max) * scale - target(j);
+            }
+        }
+        return sum;
+    }
+    let mut sum = 0.0;
+    for z in logits.iter_mut() {
+        *z = math::exp(*z - max);
+        sum += *z;
+    }
+    let scale = total / sum;
+    for (j, e) in logits.iter_mut().enumerate() {
+        *e = *e * scale - target(j);
+    }
+    sum
+}

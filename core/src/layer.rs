@@ -1,0 +1,149 @@
+//! The heart of the crate: what a layer is.
+
+use crate::init::Initialization;
+use crate::params::Params;
+use crate::rng::Rng;
+use crate::tensor::Zero;
+
+/// What a forward pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Pass {
+    /// A backward pass follows.
+    Training,
+    /// Only the output is wanted.
+    Predicting,
+}
+
+/// How much of the gradient with respect to a layer's input, dL/dx, somebody will read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum InputGradient {
+    /// Nobody reads it: the layer is the first one that learns. It is not computed, and `x` keeps whatever it holds.
+    Unused,
+    /// dL/dx for every element.
+    Full,
+    /// dL/dx where `x` is not zero; a zero stays as it is. `x` came out of ReLU: a zero is a closed gate, its gradient is
+    /// zero, and it already stands there.
+    WhereActive,
+}
+
+impl InputGradient {
+    /// `needed`, or [`Unused`](Self::Unused) if this is: what a layer without parameters reads of its output's gradient.
+    pub const fn if_used(self, needed: Self) -> Self {
+        match self {
+            Self::Unused => Self::Unused,
+            Self::Full | Self::WhereActive => needed,
+        }
+    }
+}
+
+/// One differentiable stage of a network, taking an input of type `X`.
+///
+/// A layer is plain configuration, often a zero-sized type. What changes lives outside it, in types that it names, so the
+/// caller owns all memory. A pass over a network needs no other buffer: forward leaves each output in the layer's tape, or
+/// in the input's own place; backward overwrites each activation by its gradient.
+///
+/// * Between `forward` and `backward` the place of `x` belongs to this layer: it may leave there what its gradient needs
+///   (tanh leaves its output), as long as a zero in `x` can still be told ([`InputGradient::WhereActive`]).
+/// * `backward` may not read its own output: on entry that place holds dL/dy.
+/// * Nothing here may panic, allocate, or depend on the platform: the order of every sum is part of the contract.
+///
+/// Tuples of layers are layers, so a network is a flat tuple of up to 16 stages, and tuples nest:
+///
+/// ```
+/// use backpass::{Dense, Layer, Relu};
+/// type Body = (Dense<32>, Relu, Dense<16>, Relu);
+/// type Net = (Body, Dense<10>);
+/// fn output_of<N: Layer<[f32; 64], Output = [f32; 10]>>() {}
+/// output_of::<Net>();
+/// ```
+///
+/// Implement it for a layer of your own:
+///
+/// ```
+/// use backpass::{InputGradient, Initialization, Layer, Pass, Rng, Tensor};
+///
+/// /// y = -x, in place: no parameters, no tape.
+/// #[derive(Debug, Clone, Copy)]
+/// struct Negate;
+///
+/// impl<X: Tensor> Layer<X> for Negate {
+///     type Output = X;
+///     type Params = ();
+///     type Tape = ();
+///     fn forward<'t>(&self, _: &(), x: &'t mut X, _: &'t mut (), _: Pass) -> &'t mut X {
+///         x.flat_mut().iter_mut().for_each(|v| *v = -*v);
+///         x
+///     }
+///     fn output<'t>(x: &'t mut X, _: &'t mut ()) -> &'t mut X {
+///         x
+///     }
+///     fn backward(&self, _: &(), x: &mut X, _: &mut (), _: &mut (), _: InputGradient) {
+///         x.flat_mut().iter_mut().for_each(|v| *v = -*v);
+///     }
+///     // Zero stays zero, so a gate that ReLU closed before this layer stays visible behind it.
+///     fn output_gradient(input: InputGradient) -> InputGradient {
+///         input
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not take an input of type `{X}`",
+    label = "no such layer for this input",
+    note = "a dense layer takes a vector `[f32; N]`: put `Flatten<N>` before it for a signal or an image",
+    note = "a network is a tuple of 1 to 16 stages, such as `(Dense<32>, Relu, Dense<10>)`; tuples nest"
+)]
+pub trait Layer<X> {
+    /// The output's type.
+    type Output;
+    /// Weights. Gradients and optimizer moments have the same type.
+    type Params: Params;
+    /// What forward leaves for backward: at most the layer's own output and what its gradient needs.
+    type Tape: Zero;
+
+    /// Computes the output and returns it where it lies: in the tape, or in `x` itself for an in-place layer.
+    fn forward<'t>(
+        &self,
+        params: &Self::Params,
+        x: &'t mut X,
+        tape: &'t mut Self::Tape,
+        pass: Pass,
+    ) -> &'t mut Self::Output;
+
+    /// Where `forward` left the output, so that a chain needs no buffer of its own.
+    fn output<'t>(x: &'t mut X, tape: &'t mut Self::Tape) -> &'t mut Self::Output;
+
+    /// The chain rule. On entry the output's place holds dL/dy. Adds dL/dparams to `grads`; leaves dL/dx in `x`, as far as
+    /// `want` asks.
+    fn backward(
+        &self,
+        params: &Self::Params,
+        x: &mut X,
+        tape: &mut Self::Tape,
+        grads: &mut Self::Params,
+        want: InputGradient,
+    );
+
+    /// How much of dL/dy `backward` reads when `input` of its dL/dx is wanted.
+    ///
+    /// The default is right for every layer; a layer that can do with less says so here: ReLU asks for
+    /// [`WhereActive`](InputGradient::WhereActive), a layer without parameters for nothing when nothing is wanted of it.
+    fn output_gradient(input: InputGradient) -> InputGradient {
+        let _ = input;
+        InputGradient::Full
+    }
+
+    /// How the weights of a linear layer before this stage should be drawn, if `after` is what suits this stage's own
+    /// place. The default, for a layer that ReLU-like activations do not pass through, is Glorot.
+    fn initialization(&self, after: Initialization) -> Initialization {
+        let _ = after;
+        Initialization::Glorot
+    }
+
+    /// Fills `params` for the start of training, drawing from `rng`. `after` is what the next stage asks for.
+    /// A layer without weights has nothing to do.
+    fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {
+        let _ = (params, after, rng);
+    }
+}

@@ -1,0 +1,41 @@
+//! The hyperbolic tangent.
+
+use crate::kernel;
+use crate::layer::{InputGradient, Layer, Pass};
+use crate::tensor::Tensor;
+
+/// Hyperbolic tangent, `y = tanh x`, on a tensor of any shape.
+///
+/// `dx = dy (1 - y²)`. The output is kept twice: in the tape, where dL/dy will overwrite it, and in the input's place.
+///
+/// ```
+/// use backpass::{Layer, Pass, Tanh};
+/// let mut tape = [0.0; 2];
+/// assert_eq!(*Tanh.forward(&(), &mut [0.0, 20.0], &mut tape, Pass::Training), [0.0, 1.0]);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Tanh;
+
+impl<X: Tensor> Layer<X> for Tanh {
+    type Output = X;
+    type Params = ();
+    type Tape = X;
+
+    fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut X, pass: Pass) -> &'t mut X {
+        kernel::elementwise::tanh(x.flat_mut(), tape.flat_mut(), pass);
+        tape
+    }
+
+    fn output<'t>(_: &'t mut X, tape: &'t mut X) -> &'t mut X {
+        tape
+    }
+
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, (): &mut (), want: InputGradient) {
+        kernel::elementwise::tanh_backward(x.flat_mut(), dy.flat(), want);
+    }
+
+    fn output_gradient(input: InputGradient) -> InputGradient {
+        input.if_used(InputGradient::Full)
+    }
+}

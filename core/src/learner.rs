@@ -1,0 +1,429 @@
+//! The learner: predict, observe, update.
+
+use core::fmt;
+
+use crate::error::{ObserveError, TrainError, UpdateError};
+use crate::init::Initialization;
+use crate::kernel::elementwise;
+use crate::layer::{InputGradient, Layer, Pass};
+use crate::loss::Loss;
+use crate::memory::Memory;
+use crate::optimizer::Optimizer;
+use crate::params::Params;
+use crate::rng::Rng;
+use crate::tensor::Tensor;
+
+/// A network that learns: borrowed [`Memory`], and beside it the network's configuration, the loss and the optimizer.
+///
+/// A mini-batch is gradient accumulation: [`observe`](Learner::observe) each sample, then [`update`](Learner::update)
+/// once, along the mean gradient. Only one sample's activations exist at a time.
+///
+/// ```
+/// use backpass::{CrossEntropy, Dense, Learner, Memory, Sgd};
+/// # fn main() -> Result<(), backpass::TrainError> {
+/// let mut memory = Memory::<Dense<2>, [f32; 1], Sgd>::new();
+/// let mut learner = Learner::new(&mut memory, Dense::new(), CrossEntropy, Sgd::new(0.5));
+/// learner.initialize(1);
+/// for _ in 0..100 {
+///     learner.observe(&[-1.0], &0)?;
+///     learner.observe(&[1.0], &1)?;
+///     learner.update()?;
+/// }
+/// assert_eq!(learner.predict(&[0.3]).as_slice().len(), 2);
+/// let (loss, logits) = learner.evaluate(&[0.3], &1)?;
+/// assert!(loss < 0.3 && logits[1] > logits[0]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Learner<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> {
+    memory: &'m mut Memory<N, X, O>,
+    network: N,
+    loss: L,
+    optimizer: O,
+}
+
+impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
+    /// Joins memory and configuration. The memory is taken as it is: call [`initialize`](Self::initialize) to start
+    /// afresh.
+    pub const fn new(memory: &'m mut Memory<N, X, O>, network: N, loss: L, optimizer: O) -> Self {
+        Self { memory, network, loss, optimizer }
+    }
+
+    /// Draws new weights from `seed` and sets gradients, moments and counters to zero.
+    ///
+    /// Each stage of the network says how the weights before it should be drawn; see [`Initialization`].
+    pub fn initialize(&mut self, seed: u64) {
+        self.memory.clear();
+        self.network.initialize(&mut self.memory.params, Initialization::Glorot, &mut Rng::new(seed));
+    }
+
+    /// The network's output for a sample: for a classifier the logits, whose
+    /// [`argmax`](Tensor::argmax) is the class. Parameters, gradients and optimizer stay untouched.
+    ///
+    /// A sample that is not finite gives an output that need not be finite.
+    pub fn predict(&mut self, sample: &X) -> &N::Output {
+        self.forward(sample, Pass::Predicting)
+    }
+
+    /// The loss on a sample, and the output, without learning from it.
+    ///
+    /// # Errors
+    /// [`Sample`](ObserveError::Sample), [`Target`](ObserveError::Target) or [`Loss`](ObserveError::Loss), as for
+    /// [`observe`](Self::observe).
+    pub fn evaluate<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<(f32, &N::Output), ObserveError>
+    where
+        L: Loss<N::Output, T> + Copy,
+    {
+        let loss = self.loss;
+        check_sample(sample)?;
+        loss.check(target)?;
+        let output = self.forward(sample, Pass::Predicting);
+        let value = loss.loss(output, target);
+        if value.is_finite() { Ok((value, output)) } else { Err(ObserveError::Loss) }
+    }
+
+    /// Learns from one sample: forward, loss, backward. Its gradient is added to what has accumulated. Returns the loss.
+    ///
+    /// # Errors
+    /// The sample is refused, and counted in [`refused`](Self::refused), if it, its target, its loss or its gradient is
+    /// not finite, or if its class does not exist; see [`ObserveError`] for what is left.
+    pub fn observe<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<f32, ObserveError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        let result = self.accumulate(sample, target);
+        let counters = &mut self.memory.counters;
+        match result {
+            Ok(_) => {
+                counters.observed = counters.observed.saturating_add(1);
+                counters.pending = counters.pending.saturating_add(1);
+            }
+            Err(_) => counters.refused = counters.refused.saturating_add(1),
+        }
+        result
+    }
+
+    /// Takes one optimizer step along the mean gradient of the samples observed since the last one.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; nothing has changed then. A step refused because it would not be finite is counted in
+    /// [`refused`](Self::refused).
+    pub fn update(&mut self) -> Result<(), UpdateError> {
+        let Memory { params, gradients, moments, state, counters, .. } = &mut *self.memory;
+        if counters.pending == 0 {
+            return Err(UpdateError::NothingObserved);
+        }
+        let scale = 1.0 / counters.pending as f32;
+        if !self.optimizer.step(params, gradients, moments, state, scale) {
+            counters.refused = counters.refused.saturating_add(1);
+            return Err(UpdateError::NotFinite);
+        }
+        counters.pending = 0;
+        Ok(())
+    }
+
+    /// [`observe`](Self::observe), then [`update`](Self::update). Returns the loss before the step.
+    ///
+    /// # Errors
+    /// [`TrainError`]. Where the step is refused, the gradient is discarded, so that training can go on.
+    pub fn train<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<f32, TrainError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        let loss = self.observe(sample, target)?;
+        match self.update() {
+            Ok(()) => Ok(loss),
+            Err(error) => {
+                self.discard();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Forgets the gradient that has accumulated since the last update.
+    pub fn discard(&mut self) {
+        self.memory.discard();
+    }
+
+    /// The parameters.
+    pub const fn params(&self) -> &N::Params {
+        &self.memory.params
+    }
+
+    /// The parameters, to be loaded or changed.
+    pub const fn params_mut(&mut self) -> &mut N::Params {
+        &mut self.memory.params
+    }
+
+    /// The gradient accumulated since the last update: a sum over its samples, not their mean.
+    pub const fn gradients(&self) -> &N::Params {
+        &self.memory.gradients
+    }
+
+    /// The optimizer's moments, in copies of the parameters.
+    pub fn moments(&self) -> &[N::Params] {
+        self.memory.moments.as_ref()
+    }
+
+    /// The optimizer's settings.
+    pub const fn optimizer(&self) -> &O {
+        &self.optimizer
+    }
+
+    /// The optimizer's settings, to be changed: a learning rate schedule, say.
+    pub const fn optimizer_mut(&mut self) -> &mut O {
+        &mut self.optimizer
+    }
+
+    /// How many samples were learned from since the last update.
+    pub const fn pending(&self) -> u32 {
+        self.memory.counters.pending
+    }
+
+    /// How many samples were learned from since initialisation. Stays at `u32::MAX` once there.
+    pub const fn observed(&self) -> u32 {
+        self.memory.counters.observed
+    }
+
+    /// How many samples and steps were refused since initialisation. Stays at `u32::MAX` once there.
+    pub const fn refused(&self) -> u32 {
+        self.memory.counters.refused
+    }
+
+    fn forward(&mut self, sample: &X, pass: Pass) -> &mut N::Output {
+        let Memory { params, input, tape, .. } = &mut *self.memory;
+        *input = *sample;
+        self.network.forward(params, input, tape, pass)
+    }
+
+    fn accumulate<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<f32, ObserveError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        check_sample(sample)?;
+        self.loss.check(target)?;
+        let Memory { params, gradients, input, tape, counters, .. } = &mut *self.memory;
+        *input = *sample;
+        let output = self.network.forward(params, input, tape, Pass::Training);
+        // Nobody reads the gradient of the sample itself.
+        let want = InputGradient::Unused;
+        let loss = self.loss.gradient(output, target, N::output_gradient(want));
+        if !loss.is_finite() {
+            return Err(ObserveError::Loss);
+        }
+        self.network.backward(params, input, tape, gradients, want);
+        if !all_finite(gradients) {
+            let discarded = counters.pending;
+            self.memory.discard();
+            return Err(ObserveError::Gradient { discarded });
+        }
+        Ok(loss)
+    }
+}
+
+fn check_sample<X: Tensor>(sample: &X) -> Result<(), ObserveError> {
+    match elementwise::first_not_finite(sample.flat()) {
+        None => Ok(()),
+        Some(index) => Err(ObserveError::Sample { index }),
+    }
+}
+
+fn all_finite<P: Params>(params: &P) -> bool {
+    let mut finite = true;
+    params.visit(None, &mut |_, values| finite &= elementwise::all_finite(values));
+    finite
+}
+
+impl<N: Layer<X>, X: Tensor, L: fmt::Debug, O: Optimizer + fmt::Debug> fmt::Debug for Learner<'_, N, X, L, O> {
+    /// Configuration, sizes and counters; not the weights.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Learner")
+            .field("memory", &self.memory)
+            .field("loss", &self.loss)
+            .field("optimizer", &self.optimizer)
+            .field("counters", &self.memory.counters)
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<N: Layer<X>, X: Tensor, L: defmt::Format, O: Optimizer + defmt::Format> defmt::Format for Learner<'_, N, X, L, O> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "Learner {{ memory: {}, loss: {}, optimizer: {}, pending: {}, observed: {}, refused: {} }}",
+            self.memory,
+            self.loss,
+            self.optimizer,
+            self.pending(),
+            self.observed(),
+            self.refused()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loss::TargetError;
+    use crate::{Adam, CrossEntropy, Dense, MeanSquaredError, Momentum, Relu, Sgd};
+
+    type Net = (Dense<5>, Relu, Dense<3>);
+    const NET: Net = (Dense::new(), Relu, Dense::new());
+    const SAMPLE: [f32; 4] = [0.5, -1.0, 2.0, 0.25];
+
+    /// Bits of parameters, gradients and moments, so that "exactly what they were" means it.
+    fn bits<P: Params>(sets: &[&P]) -> std::vec::Vec<u32> {
+        let mut bits = std::vec::Vec::new();
+        for set in sets {
+            set.visit(None, &mut |_, values| bits.extend(values.iter().map(|v| v.to_bits())));
+        }
+        bits
+    }
+
+    fn state<L, O: Optimizer>(learner: &Learner<'_, Net, [f32; 4], L, O>) -> std::vec::Vec<u32> {
+        let mut sets = std::vec![learner.params(), learner.gradients()];
+        sets.extend(learner.moments());
+        bits(&sets)
+    }
+
+    #[test]
+    fn a_refused_sample_changes_nothing_but_its_counter() {
+        let mut memory = Memory::new();
+        let mut learner = Learner::new(&mut memory, NET, CrossEntropy, Adam::new(0.01));
+        learner.initialize(3);
+        learner.train(&SAMPLE, &1).unwrap();
+        learner.observe(&SAMPLE, &2).unwrap();
+        let before = state(&learner);
+
+        let mut sample = SAMPLE;
+        sample[2] = f32::NAN;
+        assert_eq!(learner.observe(&sample, &1), Err(ObserveError::Sample { index: 2 }));
+        assert_eq!(
+            learner.observe(&SAMPLE, &3),
+            Err(ObserveError::Target(TargetError::ClassOutOfRange { class: 3, classes: 3 }))
+        );
+        assert_eq!(
+            learner.observe(&SAMPLE, &[0.0, f32::INFINITY, 1.0]),
+            Err(ObserveError::Target(TargetError::NotFinite { index: 1 }))
+        );
+        // Finite, but its logits overflow.
+        assert_eq!(learner.observe(&[f32::MAX; 4], &1), Err(ObserveError::Loss));
+        assert_eq!(state(&learner), before);
+        assert_eq!((learner.observed(), learner.pending(), learner.refused()), (2, 1, 4));
+        learner.update().unwrap();
+    }
+
+    #[test]
+    fn an_overflow_in_backward_discards_the_gradient_and_says_so() {
+        let mut memory = Memory::new();
+        let mut learner = Learner::new(&mut memory, NET, MeanSquaredError, Momentum::new(0.01, 0.9));
+        learner.initialize(3);
+        learner.observe(&SAMPLE, &[0.0; 3]).unwrap();
+        learner.observe(&SAMPLE, &[1.0; 3]).unwrap();
+        let params = bits(&[learner.params()]);
+        // The loss, about 1e36, is finite; dW = x dL/dy, about 1e19 times 1e20, is not.
+        learner.params_mut().0.weight = [[1e-20; 5]; 4];
+        let weights = bits(&[learner.params()]);
+        assert_eq!(learner.observe(&[1e25; 4], &[-1e18; 3]), Err(ObserveError::Gradient { discarded: 2 }),);
+        assert_eq!(bits(&[learner.params()]), weights);
+        assert_ne!(params, weights);
+        assert!(bits(&[learner.gradients()]).iter().all(|bits| *bits == 0));
+        assert_eq!(learner.update(), Err(UpdateError::NothingObserved));
+        assert_eq!((learner.observed(), learner.pending(), learner.refused()), (2, 0, 1));
+    }
+
+    #[test]
+    fn a_step_that_would_overflow_is_refused_whole() {
+        fn check<O: Optimizer>(optimizer: O, tame: impl Fn(&mut O)) {
+            let mut memory = Memory::new();
+            let mut learner = Learner::new(&mut memory, NET, MeanSquaredError, optimizer);
+            learner.initialize(3);
+            learner.observe(&SAMPLE, &[1e9; 3]).unwrap();
+            let before = state(&learner);
+            assert_eq!(learner.update(), Err(UpdateError::NotFinite));
+            assert_eq!(state(&learner), before);
+            assert_eq!((learner.pending(), learner.refused()), (1, 1));
+            tame(learner.optimizer_mut());
+            learner.update().unwrap();
+            assert_eq!(learner.pending(), 0);
+        }
+        check(Sgd::new(1e38), |sgd| sgd.learning_rate = 1e-3);
+        check(Sgd::new(f32::NAN), |sgd| sgd.learning_rate = 1e-3);
+        check(Momentum::new(1e38, 0.9), |momentum| momentum.learning_rate = 1e-3);
+        check(Adam::new(f32::INFINITY), |adam| adam.learning_rate = 1e-3);
+    }
+
+    #[test]
+    fn train_goes_on_after_a_refused_step() {
+        let mut memory = Memory::new();
+        let mut learner = Learner::new(&mut memory, NET, MeanSquaredError, Sgd::new(1e38));
+        learner.initialize(3);
+        let before = state(&learner);
+        assert_eq!(learner.train(&SAMPLE, &[1e9; 3]), Err(TrainError::Update(UpdateError::NotFinite)));
+        assert_eq!(state(&learner), before);
+        learner.optimizer_mut().learning_rate = 0.01;
+        let first = learner.train(&SAMPLE, &[1.0; 3]).unwrap();
+        assert!(learner.train(&SAMPLE, &[1.0; 3]).unwrap() < first);
+    }
+
+    #[test]
+    fn predicting_and_evaluating_leave_gradients_and_optimizer_alone() {
+        let mut memory = Memory::new();
+        let mut learner = Learner::new(&mut memory, NET, CrossEntropy, Adam::new(0.01));
+        learner.initialize(3);
+        learner.train(&SAMPLE, &0).unwrap();
+        learner.observe(&SAMPLE, &1).unwrap();
+        let before = state(&learner);
+        let logits = *learner.predict(&SAMPLE);
+        let (loss, output) = learner.evaluate(&SAMPLE, &1).unwrap();
+        assert_eq!(*output, logits);
+        assert_eq!(state(&learner), before);
+        assert_eq!(learner.observe(&SAMPLE, &1).unwrap().to_bits(), loss.to_bits());
+    }
+
+    #[test]
+    fn a_mini_batch_steps_along_the_mean_gradient() {
+        let (mut one, mut two) = (Memory::new(), Memory::new());
+        let mut single = Learner::new(&mut one, NET, CrossEntropy, Sgd::new(0.1));
+        let mut double = Learner::new(&mut two, NET, CrossEntropy, Sgd::new(0.1));
+        single.initialize(3);
+        double.initialize(3);
+        single.train(&SAMPLE, &1).unwrap();
+        double.observe(&SAMPLE, &1).unwrap();
+        double.observe(&SAMPLE, &1).unwrap();
+        double.update().unwrap();
+        // Twice a number and half of that are exact, so the same sample twice is the same step, bit for bit.
+        assert_eq!(state(&single), state(&double));
+    }
+
+    #[test]
+    fn initialization_starts_afresh_from_its_seed() {
+        let mut memory = Memory::new();
+        let mut learner = Learner::new(&mut memory, NET, CrossEntropy, Adam::new(0.01));
+        learner.initialize(3);
+        let fresh = state(&learner);
+        learner.train(&SAMPLE, &1).unwrap();
+        learner.observe(&SAMPLE, &1).unwrap();
+        assert!(learner.observe(&SAMPLE, &9).is_err());
+        learner.initialize(3);
+        assert_eq!(state(&learner), fresh);
+        assert_eq!((learner.observed(), learner.pending(), learner.refused()), (0, 0, 0));
+        learner.initialize(4);
+        assert_ne!(state(&learner), fresh);
+    }
+
+    #[test]
+    fn a_layer_before_relu_is_drawn_by_he_and_the_last_by_glorot() {
+        let mut memory = Memory::<Net, [f32; 4], Sgd>::new();
+        let mut learner = Learner::new(&mut memory, NET, CrossEntropy, Sgd::new(0.01));
+        learner.initialize(1);
+        let largest = |weights: &[f32]| weights.iter().fold(0.0_f32, |m, w| m.max(w.abs()));
+        let params = learner.params();
+        let (first, last) = (largest(params.0.weight.as_flattened()), largest(params.2.weight.as_flattened()));
+        // The largest of 20 (15) uniform numbers is near its bound: He sqrt(6 / 4), Glorot sqrt(6 / 8).
+        assert!((1.0..=1.225).contains(&first), "{first}");
+        assert!((0.6..=0.867).contains(&last), "{last}");
+        assert_eq!(params.0.bias, [0.0; 5]);
+    }
+}

@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod error;
+pub mod init;
+mod kernel;
+pub mod layer;
+pub mod layers;
+pub mod learner;
+pub mod loss;
+mod math;
+pub mod memory;
+mod network;
+pub mod optimizer;
+pub mod params;
+pub mod rng;
+pub mod tensor;
+
+pub use error::{ObserveError, TrainError, UpdateError};
+pub use init::Initialization;
+pub use layer::{InputGradient, Layer, Pass};
+pub use layers::{Bias, Dense, Flatten, LeakyRelu, NoBias, Relu, Sigmoid, Tanh};
+pub use learner::Learner;
+pub use loss::{CrossEntropy, Loss, MeanSquaredError, TargetError};
+pub use memory::Memory;
+pub use optimizer::{Adam, Momentum, Optimizer, Sgd};
+pub use params::{Linear, Name, Params};
+pub use rng::Rng;
+pub use tensor::{Image, Signal, Tensor, Vector, Zero};

@@ -1,0 +1,114 @@
+//! Softmax cross-entropy on logits.
+
+use crate::kernel::{elementwise, softmax};
+use crate::layer::InputGradient;
+use crate::loss::{Loss, TargetError};
+
+/// Softmax cross-entropy on logits `z`, for a classifier whose last layer is linear.
+///
+/// With `p = softmax(z)`:
+///
+/// * a class index `t` (`usize`): `L = -ln p[t]`, `dL/dz[j] = p[j] - [j = t]`;
+/// * soft targets `q` (`[f32; CLASSES]`, usually summing to 1): `L = -Σ_j q[j] ln p[j]`, `dL/dz[j] = p[j] Σ q - q[j]`.
+///
+/// The logits are shifted by their maximum before `exp`, so no finite logit overflows. Definition: PyTorch's
+/// `CrossEntropyLoss` for one sample.
+///
+/// ```
+/// use backpass::{CrossEntropy, Loss};
+/// let loss = CrossEntropy.loss(&[1.0, 1.0, 1.0, 1.0], &2);
+/// assert!((loss - 4.0_f32.ln()).abs() < 1e-6);
+/// assert_eq!(CrossEntropy.loss(&[1.0, 1.0], &[0.5, 0.5]), CrossEntropy.loss(&[1.0, 1.0], &1));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct CrossEntropy;
+
+impl<const C: usize> Loss<[f32; C], usize> for CrossEntropy {
+    fn check(&self, &class: &usize) -> Result<(), TargetError> {
+        if class < C { Ok(()) } else { Err(TargetError::ClassOutOfRange { class, classes: C }) }
+    }
+
+    fn loss(&self, logits: &[f32; C], &class: &usize) -> f32 {
+        let max = softmax::max(logits);
+        softmax::class_loss(logits.get(class).copied(), max, softmax::exp_sum(logits, max))
+    }
+
+    fn gradient(&self, logits: &mut [f32; C], &class: &usize, want: InputGradient) -> f32 {
+        let max = softmax::max(logits);
+        let logit = logits.get(class).copied();
+        let sum = softmax::gradient(logits, max, 1.0, want, |j| if j == class { 1.0 } else { 0.0 });
+        softmax::class_loss(logit, max, sum)
+    }
+}
+
+impl<const C: usize> Loss<[f32; C], [f32; C]> for CrossEntropy {
+    fn check(&self, target: &[f32; C]) -> Result<(), TargetError> {
+        elementwise::check_target(target)
+    }
+
+    fn loss(&self, logits: &[f32; C], target: &[f32; C]) -> f32 {
+        let max = softmax::max(logits);
+        softmax::soft_loss(logits, target, max, softmax::exp_sum(logits, max))
+    }
+
+    fn gradient(&self, logits: &mut [f32; C], target: &[f32; C], want: InputGradient) -> f32 {
+        // The loss reads the logits, which the gradient overwrites; two passes keep one `exp` an element in training.
+        let max = softmax::max(logits);
+        let weighted = softmax::weighted_logits(logits, target, max);
+        let total = softmax::total(target);
+        let sum = softmax::gradient(logits, max, total, want, |j| target.get(j).copied().unwrap_or(0.0));
+        softmax::soft_loss_of(weighted, total, sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_pass_gives_the_same_loss_bits() {
+        let logits = [0.3, -2.0, 5.5, 1.0, 0.0];
+        let soft = [0.1, 0.2, 0.3, 0.4, 0.0];
+        for want in [InputGradient::Full, InputGradient::WhereActive] {
+            let mut y = logits;
+            let loss = CrossEntropy.gradient(&mut y, &1, want);
+            assert_eq!(loss.to_bits(), CrossEntropy.loss(&logits, &1).to_bits());
+            let mut y = logits;
+            let loss = CrossEntropy.gradient(&mut y, &soft, want);
+            assert_eq!(loss.to_bits(), CrossEntropy.loss(&logits, &soft).to_bits());
+            assert_eq!(y[4] == 0.0, want == InputGradient::WhereActive);
+        }
+    }
+
+    #[test]
+    fn behind_a_gate_the_open_outputs_get_the_full_gradient() {
+        let (mut full, mut gated) = ([0.0, 200.0, 0.5, 0.0], [0.0, 200.0, 0.5, 0.0]);
+        CrossEntropy.gradient(&mut full, &2, InputGradient::Full);
+        CrossEntropy.gradient(&mut gated, &2, InputGradient::WhereActive);
+        assert_eq!((gated[1], gated[2]), (full[1], full[2]));
+        assert_eq!((gated[0], gated[3]), (0.0, 0.0));
+        assert_eq!(gated[2], -1.0);
+    }
+
+    #[test]
+    fn huge_logits_do_not_overflow_and_the_gradient_sums_to_zero() {
+        let mut y = [3e38, -3e38, 0.0];
+        assert_eq!(CrossEntropy.gradient(&mut y, &0, InputGradient::Full), 0.0);
+        assert_eq!(y, [0.0; 3]);
+        let mut y = [3.0, 1.0, -2.0, 0.5];
+        CrossEntropy.gradient(&mut y, &3, InputGradient::Full);
+        assert!(y.iter().sum::<f32>().abs() < 1e-6);
+    }
+
+    #[test]
+    fn refuses_a_class_that_does_not_exist_and_a_target_that_is_not_finite() {
+        let check = |class| Loss::<[f32; 3], usize>::check(&CrossEntropy, &class);
+        assert_eq!(check(2), Ok(()));
+        assert_eq!(check(3), Err(TargetError::ClassOutOfRange { class: 3, classes: 3 }));
+        assert_eq!(
+            Loss::<[f32; 3], _>::check(&CrossEntropy, &[0.0, f32::NAN, 1.0]),
+            Err(TargetError::NotFinite { index: 1 })
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! Tuples as networks: up to 16 stages, each taking the output of the one before.
+
+use crate::init::Initialization;
+use crate::layer::{InputGradient, Layer, Pass};
+use crate::params::{Name, Params};
+use crate::rng::Rng;
+use crate::tensor::Zero;
+
+/// Runs a chain's backward pass: the stages after the first, on the first one's output, then the first.
+///
+/// For stages 0 and 1 it expands to
+///
+/// ```text
+/// let wanted = A::output_gradient(want);
+/// {
+///     let y = A::output(&mut *x, &mut tape.0);
+///     network.1.backward(&params.1, y, &mut tape.1, &mut grads.1, wanted)
+/// }
+/// network.0.backward(&params.0, x, &mut tape.0, &mut grads.0, want);
+/// ```
+macro_rules! backward {
+    ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt) => {
+        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, &mut $grads.$i, $want)
+    };
+    ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt $($rest:tt)+) => {{
+        let wanted = $stage::output_gradient($want);
+        {
+            let y = $stage::output(&mut *$x, &mut $tape.$i);
+            backward!($net $params $tape $grads, y wanted, $($rest)+)
+        }
+        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, &mut $grads.$i, $want)
+    }};
+}
+
+/// Initialises a chain from its last stage to its first and gives what suits the stage before it:
+/// for stages 0 and 1, `{ let after = { net.1.initialize(.., after, ..); net.1.initialization(after) }; net.0... }`.
+macro_rules! initialize {
+    ($net:ident $params:ident $rng:ident $after:ident,) => { $after };
+    ($net:ident $params:ident $rng:ident $after:ident, $i:tt $($rest:tt)*) => {{
+        let after = initialize!($net $params $rng $after, $($rest)*);
+        $net.$i.initialize(&mut $params.$i, after, $rng);
+        $net.$i.initialization(after)
+    }};
+}
+
+/// What suits the stage before a chain: `net.0.initialization(net.1.initialization(after))`.
+macro_rules! initialization {
+    ($net:ident $after:ident,) => { $after };
+    ($net:ident $after:ident, $i:tt $($rest:tt)*) => {
+        $net.$i.initialization(initialization!($net $after, $($rest)*))
+    };
+}
+
+/// Implements `Zero`, `Params` and `Layer` for one arity. `chain!(A 0 X Y, B 1 Y Z; Z)` says that stage `A`, at index 0,
+/// turns an `X` into a `Y`, and gives, for `Layer`,
+///
+/// ```text
+/// impl<X: 'static, Y: 'static, Z: 'static, A: Layer<X, Output = Y>, B: Layer<Y, Output = Z>> Layer<X> for (A, B) {
+///     type Output = Z;
+///     type Params = (A::Params, B::Params);
+///     type Tape = (A::Tape, B::Tape);
+///     fn forward(..) -> &mut Z {
+///         let y = x;
+///         let y = self.0.forward(&params.0, y, &mut tape.0, pass);
+///         let y = self.1.forward(&params.1, y, &mut tape.1, pass);
+///         y
+///     }
+///     ..
+/// }
+/// ```
+macro_rules! chain {
+    ($($stage:ident $i:tt $x:ident $y:ident),+; $last:ident) => {
+        impl<$($stage: Zero),+> Zero for ($($stage,)+) {
+            const ZERO: Self = ($($stage::ZERO,)+);
+        }
+
+        impl<$($stage: Params),+> Params for ($($stage,)+) {
+            const COUNT: usize = 0 $(+ $stage::COUNT)+;
+
+            fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
+                $(self.$i.visit(Some(&Name::stage(parent, $i)), visitor);)+
+            }
+
+            fn visit_mut<const SETS: usize>(
+                mut sets: [&mut Self; SETS],
+                parent: Option<&Name<'_>>,
+                visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
+            ) {
+                $($stage::visit_mut(
+                    sets.each_mut().map(|set| &mut set.$i),
+                    Some(&Name::stage(parent, $i)),
+                    visitor,
+                );)+
+            }
+        }
+
+        impl<X0: 'static, $($y: 'static,)+ $($stage: Layer<$x, Output = $y>),+> Layer<X0> for ($($stage,)+) {
+            type Output = $last;
+            type Params = ($($stage::Params,)+);
+            type Tape = ($($stage::Tape,)+);
+
+            #[inline]
+            fn forward<'t>(
+                &self,
+                params: &Self::Params,
+                x: &'t mut X0,
+                tape: &'t mut Self::Tape,
+                pass: Pass,
+            ) -> &'t mut Self::Output {
+                let y = x;
+                $(let y = self.$i.forward(&params.$i, y, &mut tape.$i, pass);)+
+                y
+            }
+
+            #[inline]
+            fn output<'t>(x: &'t mut X0, tape: &'t mut Self::Tape) -> &'t mut Self::Output {
+                let y = x;
+                $(let y = $stage::output(y, &mut tape.$i);)+
+                y
+            }
+
+            #[inline]
+            fn backward(
+                &self,
+                params: &Self::Params,
+                x: &mut X0,
+                tape: &mut Self::Tape,
+                grads: &mut Self::Params,
+                want: InputGradient,
+            ) {
+                backward!(self params tape grads, x want, $($stage $i)+);
+            }
+
+            #[inline]
+            fn output_gradient(input: InputGradient) -> InputGradient {
+                let wanted = input;
+                $(let wanted = $stage::output_gradient(wanted);)+
+                wanted
+            }
+
+            fn initialization(&self, after: Initialization) -> Initialization {
+                initialization!(self after, $($i)+)
+            }
+
+            fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {
+                let _ = initialize!(self params rng after, $($i)+);
+            }
+        }
+    };
+}
+
+/// Calls `chain!` for every arity from 1 up to that of the list: `chains!(A 0 X0 X1, B 1 X1 X2)` gives
+/// `chain!(A 0 X0 X1; X1)` and `chain!(A 0 X0 X1, B 1 X1 X2; X2)`.
+macro_rules! chains {
+    ([$($done:tt)*]) => {};
+    ([$($done:tt)*] $stage:ident $i:tt $x:ident $y:ident $(, $($rest:tt)*)?) => {
+        chain!($($done)* $stage $i $x $y; $y);
+        chains!([$($done)* $stage $i $x $y,] $($($rest)*)?);
+    };
+}
+
+chains!([] A 0 X0 X1, B 1 X1 X2, C 2 X2 X3, D 3 X3 X4, E 4 X4 X5, F 5 X5 X6, G 6 X6 X7, H 7 X7 X8,
+    I 8 X8 X9, J 9 X9 X10, K 10 X10 X11, L 11 X11 X12, M 12 X12 X13, N 13 X13 X14, O 14 X14 X15, P 15 X15 X16);

@@ -1,0 +1,185 @@
+//! Parameters: the arrays that a network learns, visited slice by slice under stable names.
+
+use core::fmt;
+
+use crate::tensor::{Tensor, Zero};
+
+/// One part of a parameter's [`Name`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Stage(usize),
+    Leaf(&'static str),
+}
+
+/// The name of one parameter slice, such as `0.weight` (first stage of the network) or `2.0.bias` (first stage of the
+/// network that is the third stage).
+///
+/// Names depend on the network's type only, so they are the same on every board and in every build.
+#[derive(Debug, Clone, Copy)]
+pub struct Name<'a> {
+    parent: Option<&'a Name<'a>>,
+    part: Part,
+}
+
+impl<'a> Name<'a> {
+    /// The name of stage `index` within `parent`, or of a network's stage if there is no parent.
+    pub const fn stage(parent: Option<&'a Self>, index: usize) -> Self {
+        Self { parent, part: Part::Stage(index) }
+    }
+
+    /// The name of a layer's own array, say `weight`, within the layer's name `parent`.
+    pub const fn leaf(parent: Option<&'a Self>, name: &'static str) -> Self {
+        Self { parent, part: Part::Leaf(name) }
+    }
+
+    /// The last part, such as `weight`; empty for a stage.
+    pub const fn last(&self) -> &'static str {
+        match self.part {
+            Part::Stage(_) => "",
+            Part::Leaf(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            write!(f, "{parent}.")?;
+        }
+        match self.part {
+            Part::Stage(index) => write!(f, "{index}"),
+            Part::Leaf(name) => f.write_str(name),
+        }
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Name<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        if let Some(parent) = self.parent {
+            defmt::write!(f, "{}.", parent);
+        }
+        match self.part {
+            Part::Stage(index) => defmt::write!(f, "{}", index),
+            Part::Leaf(name) => defmt::write!(f, "{=str}", name),
+        }
+    }
+}
+
+/// What a layer learns. Gradients and optimizer moments have the same type as the parameters they belong to.
+///
+/// A layer without parameters has `()`. A network's parameters are the tuple of its layers'.
+///
+/// ```
+/// use backpass::{Dense, Layer, Params, Relu, Zero};
+/// type Net = (Dense<32>, Relu, Dense<10>);
+/// type P = <Net as Layer<[f32; 64]>>::Params;
+/// assert_eq!(P::COUNT, 64 * 32 + 32 + 32 * 10 + 10);
+///
+/// let mut names = Vec::new();
+/// P::ZERO.visit(None, &mut |name, values| names.push((name.to_string(), values.len())));
+/// assert_eq!(names[0], ("0.weight".to_string(), 2048));
+/// assert_eq!(names[3], ("2.bias".to_string(), 10));
+/// ```
+pub trait Params: Zero {
+    /// The number of values.
+    const COUNT: usize;
+
+    /// Calls `visitor` with each slice and its name, always in the same order. `parent` is the name of what holds these
+    /// parameters: `None` for a whole network.
+    fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32]));
+
+    /// Calls `visitor` with each slice of several sets of parameters side by side, to be changed: one set to load weights;
+    /// parameters, gradients and moments together for an optimizer.
+    fn visit_mut<const SETS: usize>(
+        sets: [&mut Self; SETS],
+        parent: Option<&Name<'_>>,
+        visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
+    );
+}
+
+impl Params for () {
+    const COUNT: usize = 0;
+
+    fn visit(&self, _: Option<&Name<'_>>, _: &mut dyn FnMut(Name<'_>, &[f32])) {}
+
+    fn visit_mut<const SETS: usize>(
+        _: [&mut Self; SETS],
+        _: Option<&Name<'_>>,
+        _: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
+    ) {
+    }
+}
+
+/// The parameters of a linear layer: a weight and a bias.
+///
+/// Without a bias, `B` is `[f32; 0]` and no slice of that name is visited.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Linear<W, B> {
+    /// Input-major: `[in][out]` for a dense layer.
+    pub weight: W,
+    /// One value an output.
+    pub bias: B,
+}
+
+impl<W: Tensor, B: Tensor> Zero for Linear<W, B> {
+    const ZERO: Self = Self { weight: W::ZERO, bias: B::ZERO };
+}
+
+impl<W: Tensor, B: Tensor> Params for Linear<W, B> {
+    const COUNT: usize = W::LEN + B::LEN;
+
+    fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
+        visitor(Name::leaf(parent, "weight"), self.weight.flat());
+        if B::LEN > 0 {
+            visitor(Name::leaf(parent, "bias"), self.bias.flat());
+        }
+    }
+
+    fn visit_mut<const SETS: usize>(
+        mut sets: [&mut Self; SETS],
+        parent: Option<&Name<'_>>,
+        visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
+    ) {
+        visitor(Name::leaf(parent, "weight"), sets.each_mut().map(|set| set.weight.flat_mut()));
+        if B::LEN > 0 {
+            visitor(Name::leaf(parent, "bias"), sets.each_mut().map(|set| set.bias.flat_mut()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn names_join_the_stages_with_dots() {
+        let outer = Name::stage(None, 3);
+        let inner = Name::stage(Some(&outer), 0);
+        assert_eq!(Name::leaf(Some(&inner), "weight").to_string(), "3.0.weight");
+        assert_eq!(Name::leaf(None, "bias").to_string(), "bias");
+        assert_eq!(Name::leaf(None, "bias").last(), "bias");
+    }
+
+    #[test]
+    fn sets_are_visited_side_by_side() {
+        type P = Linear<[[f32; 2]; 3], [f32; 2]>;
+        let (mut params, mut grads) = (P::ZERO, P::ZERO);
+        grads.weight[2][1] = 4.0;
+        grads.bias = [1.0, 2.0];
+        P::visit_mut([&mut params, &mut grads], None, &mut |_, [p, g]| p.copy_from_slice(g));
+        assert_eq!(params, grads);
+    }
+
+    #[test]
+    fn a_layer_without_bias_shows_its_weight_only() {
+        type P = Linear<[[f32; 2]; 3], [f32; 0]>;
+        let mut names = std::vec::Vec::new();
+        P::ZERO.visit(None, &mut |name, values| names.push((name.last(), values.len())));
+        assert_eq!(names, [("weight", 6)]);
+        assert_eq!(P::COUNT, 6);
+    }
+}

@@ -1,0 +1,2 @@
+//! The host twin of backpass.
+pub mod report;
