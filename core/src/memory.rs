@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(Ram::GRADIENTS, 9640);
         assert_eq!(Ram::MOMENTS, 0);
         assert_eq!(Ram::ACTIVATIONS, 424);
-        assert!(Ram::COUNTERS <= 64);
+        const { assert!(Ram::COUNTERS <= 64) };
         assert!(size_of::<Ram>() <= 9640 + 9640 + 424 + 64);
     }
 

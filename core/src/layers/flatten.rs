@@ -38,7 +38,9 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
         match x.flat_mut().first_chunk_mut() {
             Some(vector) => vector,
             // Never taken: the assertion above has compared the lengths. Without a panic path there is nothing to say.
-            None => loop {},
+            None => loop {
+                core::hint::spin_loop();
+            },
         }
     }
 
