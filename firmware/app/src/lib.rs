@@ -1,1 +1,15 @@
+//! The applications that a board runs, independent of any board.
+//!
+//! A board's binary brings pins, clocks and a log; the host twin brings a terminal. Both call the same functions here, so
+//! what is simulated is what is flashed.
 
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod digits;
+mod fingerprint;
+pub mod session;
+
+pub use fingerprint::parameters_crc32;
