@@ -97,7 +97,10 @@ impl Dataset<digits::Input> {
     pub fn digits() -> Self {
         let part = |part: digits::Digits| {
             let mut sample = [0.0; 64];
-            (0..part.len()).map(|i| (part.read(i, &mut sample), sample)).map(|(class, sample)| (sample, class)).collect()
+            (0..part.len())
+                .map(|i| (part.read(i, &mut sample), sample))
+                .map(|(class, sample)| (sample, class))
+                .collect()
         };
         Self { training: part(digits::training()), test: part(digits::test()) }
     }
@@ -143,13 +146,8 @@ impl<const F: usize> Dataset<[f32; F]> {
     }
 }
 
-fn read_csv<const F: usize>(
-    file: impl Read,
-    path: &Path,
-    classes: usize,
-) -> Result<Vec<([f32; F], usize)>, DataError> {
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(file);
+fn read_csv<const F: usize>(file: impl Read, path: &Path, classes: usize) -> Result<Vec<([f32; F], usize)>, DataError> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(file);
     let mut samples = Vec::new();
     for (index, record) in reader.records().enumerate() {
         let record = record.map_err(|source| DataError::Malformed {
@@ -199,7 +197,9 @@ fn feature(cell: &str) -> Result<f32, String> {
 fn label(cell: &str, classes: usize) -> Result<usize, String> {
     let value = match cell.parse::<f64>() {
         Ok(value) if value.fract() == 0.0 => value,
-        _ => return Err(format!("the label \"{cell}\" is not an integer; expected 0 to {}", classes.saturating_sub(1))),
+        _ => {
+            return Err(format!("the label \"{cell}\" is not an integer; expected 0 to {}", classes.saturating_sub(1)));
+        }
     };
     if (0.0..classes as f64).contains(&value) {
         Ok(value as usize)

@@ -1,0 +1,100 @@
+//! Builds the firmware for a machine.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{BoardError, Machine};
+
+/// How the firmware is optimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Not at all, with checks for overflow.
+    Debug,
+    /// For speed.
+    Release,
+}
+
+impl Profile {
+    /// The name of its folder.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// The environment variable that names a toolchain which has the thumb targets, where the default one has not.
+const TOOLCHAIN: &str = "BACKPASS_FIRMWARE_TOOLCHAIN";
+
+/// Builds the firmware in `folder` for a machine and returns the image.
+///
+/// Each machine has a target folder of its own, because two of them share a Rust target but not their compiler flags.
+///
+/// # Errors
+/// [`BoardError::FirmwareMissing`], [`BoardError::TargetMissing`], [`BoardError::Start`] or [`BoardError::Build`] with
+/// what cargo said.
+pub fn build(machine: Machine, profile: Profile, folder: &Path) -> Result<PathBuf, BoardError> {
+    if !folder.join("Cargo.toml").is_file() {
+        return Err(BoardError::FirmwareMissing { path: folder.to_owned() });
+    }
+    check_target(machine)?;
+    let target_folder = folder.join("target").join(machine.name());
+    let mut cargo = command("cargo");
+    cargo.current_dir(folder).args(["build", "--quiet", "--target", machine.target()]);
+    cargo.arg("--target-dir").arg(&target_folder);
+    // Joined to the flags of the folder's own configuration; the compiler takes the last `target-cpu`.
+    let flags = format!("target.'{}'.rustflags=[\"-C\", \"target-cpu={}\"]", machine.target(), machine.cpu());
+    cargo.args(["--config", &flags]);
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    let output = cargo.output().map_err(|source| BoardError::Start { program: "cargo".to_owned(), source })?;
+    if !output.status.success() {
+        let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(BoardError::Build { target: machine.target(), output });
+    }
+    Ok(target_folder.join(machine.target()).join(profile.name()).join("backpass-qemu"))
+}
+
+/// Whether the toolchain has the machine's target.
+pub(super) fn check_target(machine: Machine) -> Result<(), BoardError> {
+    let output = command("rustc")
+        .args(["--print", "target-libdir", "--target", machine.target()])
+        .stderr(Stdio::null())
+        .output()
+        .map_err(|source| BoardError::Start { program: "rustc".to_owned(), source })?;
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let has_core = std::fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-")))
+    });
+    if has_core {
+        Ok(())
+    } else {
+        Err(BoardError::TargetMissing { target: machine.target(), toolchain: std::env::var(TOOLCHAIN).ok() })
+    }
+}
+
+/// A tool of the toolchain, without what a surrounding cargo has left in the environment for its own target.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for variable in ["CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER"] {
+        command.env_remove(variable);
+    }
+    if let Some(toolchain) = std::env::var_os(TOOLCHAIN) {
+        command.env("RUSTUP_TOOLCHAIN", toolchain);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_firmware_is_named() {
+        let error = build(Machine::Mps2An386, Profile::Release, Path::new("no/such/folder")).unwrap_err();
+        assert!(matches!(&error, BoardError::FirmwareMissing { path } if path == Path::new("no/such/folder")));
+    }
+}

@@ -1,0 +1,241 @@
+//! `train`: a network learns the digits or the user's own data.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use backpass::{Adam, CrossEntropy, Momentum, Optimizer, Sgd};
+use backpass_app::digits::{self, Network};
+use backpass_app::session::Event;
+use backpass_sim::{Dataset, Outcome, Plan, Simulation};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::screen::{Screen, confusion, memory, thousands};
+use super::{fraction, not_negative, positive};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rule {
+    /// Plain stochastic gradient descent.
+    Sgd,
+    /// Gradient descent with momentum.
+    Momentum,
+    /// Gradient descent with Nesterov's momentum.
+    Nesterov,
+    /// Adam; with --weight-decay AdamW.
+    Adam,
+}
+
+impl Rule {
+    fn learning_rate(self) -> f32 {
+        match self {
+            Self::Sgd => 0.1,
+            Self::Momentum | Self::Nesterov => digits::OPTIMIZER.learning_rate,
+            Self::Adam => 0.003,
+        }
+    }
+}
+
+/// What to train with and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Training {
+    /// Times every training sample is seen
+    #[arg(long, value_name = "N", default_value_t = digits::PLAN.epochs, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: u32,
+    /// Samples to an update; their mean gradient is followed
+    #[arg(long, value_name = "N", default_value_t = digits::PLAN.batch, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// Rule of descent
+    #[arg(long, value_enum, default_value_t = Rule::Momentum)]
+    optimizer: Rule,
+    /// Learning rate [default: sgd 0.1, momentum and nesterov 0.03, adam 0.003]
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    learning_rate: Option<f32>,
+    /// Momentum, with the optimizers momentum and nesterov [default: 0.9]
+    #[arg(long, value_name = "M", value_parser = fraction)]
+    momentum: Option<f32>,
+    /// Decoupled weight decay: every update first multiplies the parameters by 1 - rate * decay
+    #[arg(long, value_name = "DECAY", default_value_t = 0.0, value_parser = not_negative)]
+    weight_decay: f32,
+    /// Train on this CSV file instead of the built-in digits: a row has 64 features and a label 0 to 9; a header row is
+    /// optional; a fifth of the rows, chosen by a seeded shuffle, is kept for the test
+    #[arg(long, value_name = "FILE.csv")]
+    data: Option<PathBuf>,
+}
+
+/// Options of `train`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  backpass-sim train --optimizer adam --epochs 40 --seed 3 --report my-report")]
+pub(crate) struct Train {
+    #[command(flatten)]
+    training: Training,
+    /// Seed of the weights and of the order of the samples; the same seed gives the same bits
+    #[arg(long, default_value_t = digits::PLAN.seed)]
+    seed: u64,
+    /// Folder of the report: report.html and learning-curve.png
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    report: PathBuf,
+    /// Write no report
+    #[arg(long)]
+    no_report: bool,
+    /// Print nothing but errors (and the object of --json)
+    #[arg(long)]
+    quiet: bool,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    json: bool,
+}
+
+impl Training {
+    /// Reads the data.
+    pub(crate) fn data(&self) -> Result<Dataset<digits::Input>, Box<dyn Error>> {
+        match (&self.data, self.momentum, self.optimizer) {
+            (_, Some(_), Rule::Sgd | Rule::Adam) => {
+                Err("--momentum goes with --optimizer momentum or nesterov only".into())
+            }
+            (Some(path), ..) => Ok(Dataset::from_csv(path, digits::CLASSES)?),
+            (None, ..) => Ok(Dataset::digits()),
+        }
+    }
+
+    /// Trains with one seed.
+    pub(crate) fn run(&self, data: &Dataset<digits::Input>, seed: u64, log: &mut dyn FnMut(&Event)) -> Outcome {
+        let rate = self.learning_rate.unwrap_or(self.optimizer.learning_rate());
+        let momentum = Momentum::new(rate, self.momentum()).weight_decay(self.weight_decay);
+        match self.optimizer {
+            Rule::Sgd => self.run_with(Sgd::new(rate).weight_decay(self.weight_decay), data, seed, log),
+            Rule::Momentum => self.run_with(momentum, data, seed, log),
+            Rule::Nesterov => self.run_with(momentum.nesterov(), data, seed, log),
+            Rule::Adam => self.run_with(Adam::new(rate).weight_decay(self.weight_decay), data, seed, log),
+        }
+    }
+
+    fn run_with<O: Optimizer + Clone>(
+        &self,
+        optimizer: O,
+        data: &Dataset<digits::Input>,
+        seed: u64,
+        log: &mut dyn FnMut(&Event),
+    ) -> Outcome {
+        let plan = Plan { epochs: self.epochs, batch: self.batch, seed };
+        let network = Network::<{ digits::HIDDEN }>::default();
+        Simulation::new(network, CrossEntropy, optimizer, plan).run_with(data, log)
+    }
+
+    fn momentum(&self) -> f32 {
+        self.momentum.unwrap_or(digits::OPTIMIZER.momentum)
+    }
+
+    /// The settings in words.
+    pub(crate) fn settings(&self, data: &Dataset<digits::Input>) -> Vec<(String, String)> {
+        let rule = match self.optimizer {
+            Rule::Sgd => "sgd".to_owned(),
+            Rule::Momentum => format!("momentum {}", self.momentum()),
+            Rule::Nesterov => format!("nesterov {}", self.momentum()),
+            Rule::Adam => "adam".to_owned(),
+        };
+        let rate = self.learning_rate.unwrap_or(self.optimizer.learning_rate());
+        let source = match &self.data {
+            Some(path) => path.display().to_string(),
+            None => "handwritten digits (UCI)".to_owned(),
+        };
+        [
+            ("data", source),
+            ("samples", format!("{} training, {} test", thousands(data.training.len()), thousands(data.test.len()))),
+            ("network", format!("64-{}-10, ReLU, softmax cross-entropy", digits::HIDDEN)),
+            ("optimizer", rule),
+            ("learning rate", rate.to_string()),
+            ("weight decay", self.weight_decay.to_string()),
+            ("batch", self.batch.to_string()),
+            ("epochs", self.epochs.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    pub(crate) fn epochs(&self) -> u32 {
+        self.epochs
+    }
+}
+
+impl Train {
+    pub(crate) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
+        let data = self.training.data()?;
+        let mut settings = self.training.settings(&data);
+        settings.push(("seed".to_owned(), self.seed.to_string()));
+        if !self.no_report {
+            prepare(&self.report)?;
+        }
+
+        let mut screen = Screen::new(self.quiet);
+        for (name, value) in &settings {
+            screen.line(format!("{name:<14} {value}"));
+        }
+        screen.line("\nepoch   training loss   test loss   test accuracy");
+        let outcome = self.train(&data, &mut screen);
+        screen.finish();
+        screen.line(format!("\n{}\n\n{}", confusion(&outcome), memory(&outcome)));
+        let microseconds = outcome.step_time.as_secs_f64() * 1e6;
+        screen.line(format!("\none training step takes {microseconds:.2} microseconds on this machine"));
+        if outcome.refused > 0 {
+            screen.line(format!(
+                "warning: {} samples or updates were refused because they were not finite; lower the learning rate",
+                outcome.refused
+            ));
+        }
+        screen.line(format!("parameters: CRC-32 {:08x}", outcome.parameters_crc32));
+        screen.line(format!("test accuracy: {:.2} %", 100.0 * outcome.test_accuracy()));
+
+        if !self.no_report {
+            let mut report = outcome.report(format!("Digits: 64-{}-10", digits::HIDDEN));
+            report.settings = settings;
+            for path in report.write(&self.report)? {
+                screen.line(format!("wrote {}", path.display()));
+            }
+        }
+        if self.json {
+            screen.json(&self.summary(&outcome));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn train(&self, data: &Dataset<digits::Input>, screen: &mut Screen) -> Outcome {
+        let samples = data.training.len() as u64;
+        screen.start(samples * u64::from(self.training.epochs), "training");
+        let screen = &*screen;
+        self.training.run(data, self.seed, &mut |event| match *event {
+            Event::Trained { epoch, seen, loss, .. } => {
+                screen.progress(u64::from(epoch - 1) * samples + u64::from(seen), format!("loss {loss:.4}"));
+            }
+            Event::Epoch(epoch) => screen.line(format!(
+                "{:>5} {:>15.4} {:>11.4} {:>13.2} %",
+                epoch.epoch,
+                epoch.training_loss,
+                epoch.test_loss,
+                100.0 * epoch.test_accuracy()
+            )),
+            _ => {}
+        })
+    }
+
+    fn summary(&self, outcome: &Outcome) -> serde_json::Value {
+        json!({
+            "test_accuracy": outcome.test_accuracy(),
+            "test_loss": outcome.test_loss(),
+            "epochs": outcome.epochs.len(),
+            "seed": self.seed,
+            "parameters_crc32": format!("{:08x}", outcome.parameters_crc32),
+            "ram_bytes": outcome.ram_bytes(),
+            "refused": outcome.refused,
+            "microseconds_per_step": outcome.step_time.as_secs_f64() * 1e6,
+        })
+    }
+}
+
+/// Makes the report's folder before the training, so that a bad one is found at once.
+fn prepare(folder: &Path) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        format!("cannot make the folder {} for the report: {error}; name another with --report", folder.display())
+            .into()
+    })
+}

@@ -1,0 +1,10 @@
+//! A sample of 63 values for a network of 64 inputs.
+// says: expected an array with a size of 64, found one with a size of 63
+
+use backpass::{CrossEntropy, Dense, Learner, Memory, Relu, Sgd};
+
+fn main() {
+    let mut memory = Memory::<(Dense<32>, Relu, Dense<10>), [f32; 64], Sgd>::new();
+    let mut learner = Learner::new(&mut memory, (Dense::new(), Relu, Dense::new()), CrossEntropy, Sgd::new(0.1));
+    let _ = learner.observe(&[0.0; 63], &3);
+}
