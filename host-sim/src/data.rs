@@ -1,6 +1,5 @@
 //! Data sets: the built-in digits, and CSV files of the user's own.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use backpass::{Rng, Tensor};
@@ -36,12 +35,12 @@ pub enum DataError {
         samples: usize,
     },
     /// A row has too few or too many columns.
-    #[error("{}: row {row} has {found} columns; expected {expected}: {} features, then the label", path.display(), expected - 1)]
+    #[error("{}: row {row} has {found} columns; expected {expected}: {} features, then the label, separated by commas", path.display(), expected - 1)]
     Columns {
         /// The file.
         path: PathBuf,
         /// The row.
-        row: u64,
+        row: usize,
         /// How many columns it has.
         found: usize,
         /// How many it should have.
@@ -53,21 +52,19 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
         /// The row.
-        row: u64,
+        row: usize,
         /// The column.
         column: usize,
         /// What is wrong with it.
         problem: String,
     },
-    /// The file is no CSV text.
-    #[error("{}: row {row}: not CSV text in UTF-8: {source}", path.display())]
-    Malformed {
+    /// The file is not text in UTF-8.
+    #[error("{}: row {row} is not text in UTF-8; is this a CSV file?", path.display())]
+    Encoding {
         /// The file.
         path: PathBuf,
-        /// The row; 0 if it is not known.
-        row: u64,
-        /// Why.
-        source: csv::Error,
+        /// The row.
+        row: usize,
     },
 }
 
@@ -117,12 +114,7 @@ impl<const F: usize> Dataset<[f32; F]> {
     /// [`DataError`] names the row and the column of the first problem.
     pub fn from_csv(path: &Path, classes: usize) -> Result<Self, DataError> {
         let unreadable = |source| DataError::Unreadable { path: path.to_owned(), source };
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        // A folder can be opened but not read; say so here and not as a row's problem.
-        if file.metadata().map_err(unreadable)?.is_dir() {
-            return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
-        }
-        let samples = read_csv(file, path, classes)?;
+        let samples = read_csv(&std::fs::read(path).map_err(unreadable)?, path, classes)?;
         match samples.len() {
             0 => return Err(DataError::Empty { path: path.to_owned(), features: F }),
             1 => return Err(DataError::TooFew { path: path.to_owned(), samples: 1 }),
@@ -146,42 +138,41 @@ impl<const F: usize> Dataset<[f32; F]> {
     }
 }
 
-fn read_csv<const F: usize>(file: impl Read, path: &Path, classes: usize) -> Result<Vec<([f32; F], usize)>, DataError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(file);
+fn read_csv<const F: usize>(bytes: &[u8], path: &Path, classes: usize) -> Result<Vec<([f32; F], usize)>, DataError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        DataError::Encoding { path: path.to_owned(), row: 1 + good.iter().filter(|byte| **byte == b'\n').count() }
+    })?;
     let mut samples = Vec::new();
-    for (index, record) in reader.records().enumerate() {
-        let record = record.map_err(|source| DataError::Malformed {
-            path: path.to_owned(),
-            row: source.position().map_or(0, csv::Position::line),
-            source,
-        })?;
-        let row = record.position().map_or(0, csv::Position::line);
-        let is_header = index == 0 && record.iter().all(|cell| cell.parse::<f64>().is_err());
+    let lines = text.trim_start_matches('\u{feff}').lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    for (index, (line, row)) in lines.enumerate() {
+        // A row is a line: no number and no label has a line break in quotes.
+        let cells = cells(line);
+        let is_header = index == 0 && cells.iter().all(|cell| cell.parse::<f64>().is_err());
         if is_header {
             continue;
         }
-        if record.len() != F + 1 {
-            return Err(DataError::Columns { path: path.to_owned(), row, found: record.len(), expected: F + 1 });
+        if cells.len() != F + 1 {
+            return Err(DataError::Columns { path: path.to_owned(), row, found: cells.len(), expected: F + 1 });
         }
+        let value = |column, problem| DataError::Value { path: path.to_owned(), row, column, problem };
         let mut sample = [0.0; F];
-        for (column, (cell, value)) in record.iter().zip(&mut sample).enumerate() {
-            *value = feature(cell).map_err(|problem| DataError::Value {
-                path: path.to_owned(),
-                row,
-                column: column + 1,
-                problem,
-            })?;
+        for ((cell, place), column) in cells.iter().zip(&mut sample).zip(1..) {
+            *place = feature(cell).map_err(|problem| value(column, problem))?;
         }
-        let cell = record.get(F).unwrap_or_default();
-        let class = label(cell, classes).map_err(|problem| DataError::Value {
-            path: path.to_owned(),
-            row,
-            column: F + 1,
-            problem,
-        })?;
-        samples.push((sample, class));
+        let class = cells.get(F).unwrap_or_default();
+        samples.push((sample, label(class, classes).map_err(|problem| value(F + 1, problem))?));
     }
     Ok(samples)
+}
+
+/// The cells of a line, without spaces around them.
+fn cells(line: &str) -> csv::StringRecord {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(line.as_bytes());
+    let mut cells = csv::StringRecord::new();
+    // One line in memory that is known to be UTF-8 cannot fail to be read.
+    let _ = reader.read_record(&mut cells);
+    cells
 }
 
 fn feature(cell: &str) -> Result<f32, String> {
@@ -227,10 +218,10 @@ mod tests {
     }
 
     /// The row and column of what is wrong; column 0 where the whole row is.
-    fn place(text: &str) -> (u64, usize) {
+    fn place(text: &str) -> (usize, usize) {
         match read(text).unwrap_err() {
             DataError::Value { row, column, .. } => (row, column),
-            DataError::Columns { row, .. } | DataError::Malformed { row, .. } => (row, 0),
+            DataError::Columns { row, .. } => (row, 0),
             other => panic!("{other}"),
         }
     }
@@ -254,8 +245,8 @@ mod tests {
 
     #[test]
     fn text_that_is_not_utf_8_is_refused_with_its_row() {
-        let error = read_csv::<2>(&b"1,2,0\n1,\xff,0\n"[..], Path::new("data.csv"), 3).unwrap_err();
-        assert!(matches!(error, DataError::Malformed { row: 2, .. }), "{error}");
+        let error = read_csv::<2>(b"1,2,0\n1,\xff,0\n", Path::new("data.csv"), 3).unwrap_err();
+        assert!(matches!(error, DataError::Encoding { row: 2, .. }), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A sample of 63 values for a network of 64 inputs.
-// says: expected an array with a size of 64, found one with a size of 63
+// The words are the compiler's own; its code for mismatched types stands for them.
+// says: error[E0308]
 
 use backpass::{CrossEntropy, Dense, Learner, Memory, Relu, Sgd};
 

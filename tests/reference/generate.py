@@ -5,8 +5,8 @@
     python generate.py                        # writes pytorch.safetensors beside this file
     python generate.py --output other.safetensors
 
-Every case is one network, ten samples with their targets and one loss. Weights, samples and targets are float32, as both
-sides of the comparison see them. From there all is computed in float64 and rounded to float32 at the very end: the
+Every case is one network, ten samples with their targets and one loss. Weights, samples and targets are float32, as
+both sides of the comparison see them. From there all is computed in float64 and rounded to float32 at the very end: the
 reference is the exact side, and the difference seen by the test is the rounding of backpass alone.
 
 What the file holds for a case, each name after `<case>/`:
@@ -19,14 +19,14 @@ What the file holds for a case, each name after `<case>/`:
     grad/<parameter>  dL/dparameter of the same, one gradient a sample
     <optimizer>       [2, parameters] all parameters after 1 and after 10 steps, one after another
 
-A step takes one sample; in a case with mini-batches, `batch` samples, and the mean of their gradients. Samples are taken
-in order, again from the first after the tenth.
+A step takes one sample; in a case with mini-batches, `batch` samples, and the mean of their gradients. Samples are
+taken in order, again from the first after the tenth.
 
-Layout is that of backpass: a dense weight is [inputs][outputs], the transpose of PyTorch's. Names are PyTorch's own, such
-as `0.weight`: a network is an `nn.Sequential`, nested where the tuples of backpass are.
+Layout is that of backpass: a dense weight is [inputs][outputs], the transpose of PyTorch's. Names are PyTorch's own,
+such as `0.weight`: a network is an `nn.Sequential`, nested where the tuples of backpass are.
 
-Seeds come from the names of the cases, so a new case leaves the others as they are. The same PyTorch version on the same
-platform gives the same bytes; `torch` in the file's metadata says which version it was.
+Seeds come from the names of the cases, so a new case leaves the others as they are. The same PyTorch version on the
+same platform gives the same bytes; `torch` in the file's metadata says which version it was.
 """
 
 import argparse
@@ -234,24 +234,26 @@ def start(case: Case) -> nn.Module:
 
 def tensors_of(case: Case) -> dict[str, torch.Tensor]:
     network = start(case)
-    names, parameters = zip(*network.named_parameters()) if list(network.parameters()) else ((), ())
+    parameters = dict(network.named_parameters())
     inputs = samples_of(case)
     targets = targets_of(case, network(inputs[0].double()).shape)
     tensors = {"input": inputs, "target": targets}
-    tensors |= {f"init/{name}": ours(parameter) for name, parameter in zip(names, parameters)}
+    tensors |= {f"init/{name}": ours(parameter) for name, parameter in parameters.items()}
 
     shown: dict[str, list[torch.Tensor]] = {}
-    for sample, target in zip(inputs[:SHOWN], targets):
-        sample = sample.double().requires_grad_()
+    for k in range(SHOWN):
+        sample = inputs[k].double().requires_grad_()
+        network.zero_grad()
         output = network(sample)
-        loss = loss_of(case, output, target)
-        input_grad, *grads = torch.autograd.grad(loss, [sample, *parameters])
-        named = {f"grad/{name}": ours(grad) for name, grad in zip(names, grads)}
-        for name, value in {"output": output, "loss": loss, "input_grad": input_grad, **named}.items():
+        loss = loss_of(case, output, targets[k])
+        loss.backward()
+        values = {"output": output, "loss": loss, "input_grad": sample.grad}
+        values |= {f"grad/{name}": ours(parameter.grad) for name, parameter in parameters.items()}
+        for name, value in values.items():
             shown.setdefault(name, []).append(value.detach())
     tensors |= {name: torch.stack(values) for name, values in shown.items()}
 
-    if names:
+    if parameters:
         tensors |= {optimizer: train(case, optimizer, inputs, targets) for optimizer in OPTIMIZERS}
         # With one class softmax is 1 whatever the network does; elsewhere a case that stands still would test nothing.
         if case.name != "soft/1" and torch.equal(tensors["sgd"][0], tensors["sgd"][1]):

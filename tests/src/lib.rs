@@ -1,1 +1,1 @@
-//! Shared by the tests of this package.
+//! The test files of this package stand alone; they share nothing.

@@ -352,7 +352,7 @@ const BEHIND_RELU: [Check; 8] = [
     behind_relu::<Relu, 2, 8, 4>,
 ];
 
-/// A nested network, one that starts with activations, and one without ReLU's gates around two linear layers in a row.
+/// Nested networks, networks that start with activations, and linear layers in a row.
 const NETWORKS: [Check; 6] = [
     |values| {
         let network = ((Dense::<5>::new(), Relu), (Dense::<4, NoBias>::new(), (Tanh, Dense::<3>::new())), Sigmoid);

@@ -46,7 +46,8 @@ impl core::error::Error for TargetError {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not compare the network's output `{Y}` with a target `{T}`",
     label = "this target does not fit the network's output",
-    note = "`CrossEntropy` takes a class index `usize` or one probability a class `[f32; CLASSES]`; `MeanSquaredError` a target of the output's own type"
+    note = "`CrossEntropy` takes a class index `usize` or one probability a class `[f32; CLASSES]`; `MeanSquaredError` a target of the output's own type",
+    note = "a label of another integer type is converted first: `&usize::from(label)`"
 )]
 pub trait Loss<Y, T: ?Sized> {
     /// Refuses a target that cannot be learned.

@@ -25,17 +25,35 @@ impl Profile {
     }
 }
 
+/// An image of the firmware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Image {
+    /// The digits application.
+    Digits,
+    /// Every layer, loss and optimizer, without any panic function to link with; in release only.
+    NoPanic,
+}
+
+impl Image {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Digits => "backpass-qemu",
+            Self::NoPanic => "no-panic",
+        }
+    }
+}
+
 /// The environment variable that names a toolchain which has the thumb targets, where the default one has not.
 const TOOLCHAIN: &str = "BACKPASS_FIRMWARE_TOOLCHAIN";
 
-/// Builds the firmware in `folder` for a machine and returns the image.
+/// Builds an image of the firmware in `folder` for a machine and returns its path.
 ///
 /// Each machine has a target folder of its own, because two of them share a Rust target but not their compiler flags.
 ///
 /// # Errors
 /// [`BoardError::FirmwareMissing`], [`BoardError::TargetMissing`], [`BoardError::Start`] or [`BoardError::Build`] with
 /// what cargo said.
-pub fn build(machine: Machine, profile: Profile, folder: &Path) -> Result<PathBuf, BoardError> {
+pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) -> Result<PathBuf, BoardError> {
     if !folder.join("Cargo.toml").is_file() {
         return Err(BoardError::FirmwareMissing { path: folder.to_owned() });
     }
@@ -47,6 +65,10 @@ pub fn build(machine: Machine, profile: Profile, folder: &Path) -> Result<PathBu
     // Joined to the flags of the folder's own configuration; the compiler takes the last `target-cpu`.
     let flags = format!("target.'{}'.rustflags=[\"-C\", \"target-cpu={}\"]", machine.target(), machine.cpu());
     cargo.args(["--config", &flags]);
+    cargo.args(["--bin", image.name()]);
+    if image == Image::NoPanic {
+        cargo.args(["--features", "no-panic"]);
+    }
     if profile == Profile::Release {
         cargo.arg("--release");
     }
@@ -55,11 +77,14 @@ pub fn build(machine: Machine, profile: Profile, folder: &Path) -> Result<PathBu
         let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(BoardError::Build { target: machine.target(), output });
     }
-    Ok(target_folder.join(machine.target()).join(profile.name()).join("backpass-qemu"))
+    Ok(target_folder.join(machine.target()).join(profile.name()).join(image.name()))
 }
 
-/// Whether the toolchain has the machine's target.
-pub(super) fn check_target(machine: Machine) -> Result<(), BoardError> {
+/// Looks for the Rust target of a machine.
+///
+/// # Errors
+/// [`BoardError::TargetMissing`] says how to install it; [`BoardError::Start`] if there is no Rust at all.
+pub fn check_target(machine: Machine) -> Result<(), BoardError> {
     let output = command("rustc")
         .args(["--print", "target-libdir", "--target", machine.target()])
         .stderr(Stdio::null())
@@ -94,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_folder_without_firmware_is_named() {
-        let error = build(Machine::Mps2An386, Profile::Release, Path::new("no/such/folder")).unwrap_err();
+        let error =
+            build(Image::Digits, Machine::Mps2An386, Profile::Release, Path::new("no/such/folder")).unwrap_err();
         assert!(matches!(&error, BoardError::FirmwareMissing { path } if path == Path::new("no/such/folder")));
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use backpass_app::digits;
-use backpass_sim::board::{self, BoardLog, Comparison, Line, Machine, Profile};
+use backpass_sim::board::{self, BoardLog, Comparison, Image, Line, Machine, Profile};
 use clap::Args;
 use serde_json::json;
 
@@ -74,7 +74,7 @@ impl Board {
         let folder = self.firmware.clone().unwrap_or_else(board::firmware_folder);
         let (machine, name) = (self.machine, profile.name());
         screen.wait(format!("building the firmware for {}, {name}", machine.target()));
-        let image = board::build(machine, profile, &folder)?;
+        let image = board::build(Image::Digits, machine, profile, &folder)?;
         screen.line(format!("built for {}, {name}", machine.target()));
         Ok(image)
     }

@@ -40,22 +40,22 @@ impl Rule {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Training {
     /// Times every training sample is seen
-    #[arg(long, value_name = "N", default_value_t = digits::PLAN.epochs, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = digits::PLAN.epochs, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
     /// Samples to an update; their mean gradient is followed
-    #[arg(long, value_name = "N", default_value_t = digits::PLAN.batch, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = digits::PLAN.batch, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Rule of descent
     #[arg(long, value_enum, default_value_t = Rule::Momentum)]
     optimizer: Rule,
     /// Learning rate [default: sgd 0.1, momentum and nesterov 0.03, adam 0.003]
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive)]
     learning_rate: Option<f32>,
     /// Momentum, with the optimizers momentum and nesterov [default: 0.9]
-    #[arg(long, value_name = "M", value_parser = fraction)]
+    #[arg(long, value_name = "M", allow_negative_numbers = true, value_parser = fraction)]
     momentum: Option<f32>,
     /// Decoupled weight decay: every update first multiplies the parameters by 1 - rate * decay
-    #[arg(long, value_name = "DECAY", default_value_t = 0.0, value_parser = not_negative)]
+    #[arg(long, value_name = "DECAY", default_value_t = 0.0, allow_negative_numbers = true, value_parser = not_negative)]
     weight_decay: f32,
     /// Train on this CSV file instead of the built-in digits: a row has 64 features and a label 0 to 9; a header row is
     /// optional; a fifth of the rows, chosen by a seeded shuffle, is kept for the test

@@ -1,0 +1,198 @@
+//! The command line, run as a user runs it.
+
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn sim(folder: &Path, arguments: &[&str]) -> Output {
+    Command::cargo_bin("backpass-sim").unwrap().current_dir(folder).args(arguments).output().unwrap()
+}
+
+/// Standard output's last line as JSON.
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn is_empty(folder: &Path) -> bool {
+    folder.read_dir().unwrap().next().is_none()
+}
+
+/// Rows of 64 random-looking features and a label.
+fn rows(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|row| {
+            let class = row % 10;
+            let cells: Vec<_> = (0..64).map(|i| if i % 10 == class { 16 } else { (row + i) % 3 }.to_string()).collect();
+            format!("{},{class}", cells.join(","))
+        })
+        .collect()
+}
+
+#[test]
+fn without_arguments_it_trains_the_digits_well_and_writes_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = sim(folder.path(), &["--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let summary = json(&output);
+    assert!(summary["test_accuracy"].as_f64().unwrap() >= 0.97, "{summary}");
+    assert!(summary["test_loss"].as_f64().unwrap() < 0.15, "{summary}");
+    assert_eq!(summary["epochs"], 30);
+    assert_eq!(summary["ram_bytes"], 3 * 9640 + 424 + 12);
+    let page = std::fs::read_to_string(folder.path().join("report/report.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("98.6"));
+    let image = std::fs::read(folder.path().join("report/learning-curve.png")).unwrap();
+    assert_eq!(&image[..8], b"\x89PNG\r\n\x1a\n");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let crc = |seed: &str| {
+        let output =
+            sim(folder.path(), &["train", "--epochs", "1", "--seed", seed, "--no-report", "--quiet", "--json"]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1, "quiet: the object and nothing else");
+        json(&output)["parameters_crc32"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(crc("7"), crc("7"));
+    assert_ne!(crc("7"), crc("8"));
+    assert!(is_empty(folder.path()), "no report was asked for");
+}
+
+#[test]
+fn every_optimizer_learns() {
+    let folder = tempfile::tempdir().unwrap();
+    for optimizer in ["sgd", "momentum", "nesterov", "adam"] {
+        let output = sim(
+            folder.path(),
+            &["train", "--optimizer", optimizer, "--weight-decay", "0.001", "--epochs", "6", "--no-report", "--json"],
+        );
+        let accuracy = json(&output)["test_accuracy"].as_f64().unwrap();
+        assert!(accuracy > 0.93, "{optimizer}: {accuracy}");
+    }
+}
+
+#[test]
+fn learns_a_file_of_the_users_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let header: Vec<_> = (0..64).map(|i| format!("pixel{i}")).collect();
+    let text = format!("{},digit\n{}\n", header.join(","), rows(100).join("\n"));
+    std::fs::write(folder.path().join("mine.csv"), text).unwrap();
+    let output = sim(folder.path(), &["train", "--data", "mine.csv", "--report", "out/deep", "--json", "--quiet"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(json(&output)["test_accuracy"], 1.0);
+    assert!(folder.path().join("out/deep/report.html").is_file());
+}
+
+#[test]
+fn bad_data_is_named_with_row_and_column_and_nothing_is_written() {
+    let good = rows(12);
+    let with = |row: usize, line: String| {
+        let mut lines = good.clone();
+        lines[row - 1] = line;
+        lines.join("\n")
+    };
+    let replaced = |row: usize, column: usize, cell: &str| {
+        let mut cells: Vec<_> = good[row - 1].split(',').collect();
+        cells[column - 1] = cell;
+        with(row, cells.join(","))
+    };
+    let cases = [
+        (with(4, "1,2,3".to_owned()), vec!["row 4", "3 columns", "65"]),
+        (with(12, format!("{},5", good[11])), vec!["row 12", "66 columns"]),
+        (replaced(7, 5, "abc"), vec!["row 7", "column 5", "\"abc\""]),
+        (replaced(7, 64, ""), vec!["row 7", "column 64", "missing"]),
+        (replaced(2, 1, "NaN"), vec!["row 2", "column 1", "finite"]),
+        (replaced(3, 65, "10"), vec!["row 3", "column 65", "out of range"]),
+        (replaced(1, 65, "-1"), vec!["row 1", "column 65", "out of range"]),
+        (replaced(9, 65, "two"), vec!["row 9", "column 65", "integer"]),
+        (String::new(), vec!["no samples"]),
+        (good[0].clone(), vec!["too few"]),
+    ];
+    for (text, words) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bad.csv");
+        std::fs::write(&file, text).unwrap();
+        let output = sim(folder.path(), &["train", "--data", "bad.csv", "--json"]);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        let message = stderr(&output);
+        assert!(words.iter().all(|word| message.contains(word)), "{message} should say {words:?}");
+        assert!(message.contains("bad.csv") && output.stdout.is_empty());
+        std::fs::remove_file(file).unwrap();
+        assert!(is_empty(folder.path()), "{words:?}: something was written");
+    }
+}
+
+#[test]
+fn bad_options_end_with_2_and_say_what_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a-file"), "").unwrap();
+    let cases: [(&[&str], &str); 10] = [
+        (&["train", "--data", "nowhere.csv"], "nowhere.csv"),
+        (&["train", "--epochs", "0"], "--epochs"),
+        (&["train", "--batch", "0"], "--batch"),
+        (&["train", "--learning-rate", "-1"], "above 0"),
+        (&["train", "--learning-rate", "nan"], "above 0"),
+        (&["train", "--momentum", "1"], "below 1"),
+        (&["train", "--optimizer", "adam", "--momentum", "0.5"], "--momentum"),
+        (&["train", "--optimizer", "magic"], "momentum"),
+        (&["train", "--report", "a-file"], "a-file"),
+        (&["seeds", "--from", "3", "--to", "2"], "--from"),
+    ];
+    for (arguments, word) in cases {
+        let output = sim(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(word), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+}
+
+#[test]
+fn help_explains_every_option() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = String::from_utf8(sim(folder.path(), &["train", "--help"]).stdout).unwrap();
+    for option in [
+        "--seed",
+        "--epochs",
+        "--batch",
+        "--optimizer",
+        "--learning-rate",
+        "--momentum",
+        "--weight-decay",
+        "--data",
+        "--report",
+        "--quiet",
+        "--json",
+    ] {
+        assert!(help.contains(option), "{option}");
+    }
+}
+
+#[test]
+fn ten_seeds_have_a_mean_of_at_least_96_5_percent() {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = json(&sim(folder.path(), &["seeds", "--json", "--quiet"]));
+    assert_eq!(summary["seeds"], 10);
+    assert!(summary["mean_test_accuracy"].as_f64().unwrap() >= 0.965, "{summary}");
+}
+
+#[test]
+fn a_board_without_qemu_or_firmware_gets_one_line_that_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = sim(folder.path(), &["board", "--firmware", "no-such-folder", "--quiet"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+
+    let mut command = Command::cargo_bin("backpass-sim").unwrap();
+    // An empty search path: neither rustc nor QEMU is found.
+    let output = command.current_dir(folder.path()).env("PATH", "").args(["board", "--quiet"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+}
