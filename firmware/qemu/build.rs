@@ -12,7 +12,9 @@ fn main() {
             ("mps2-an386 or mps2-an500, Cortex-M4F or M7", ("0x00000000", "4M"), ("0x20000000", "4M"))
         }
         "thumbv8m.main-none-eabihf" => ("mps2-an505, Cortex-M33", ("0x10000000", "4M"), ("0x38000000", "4M")),
-        other => panic!("no emulated board for the target {other}; build in this folder, whose .cargo/config.toml sets one"),
+        other => {
+            panic!("no emulated board for the target {other}; build in this folder, whose .cargo/config.toml sets one")
+        }
     };
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
     let map = format!(

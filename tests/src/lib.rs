@@ -1,1 +1,5 @@
-//! The test files of this package stand alone; they share nothing.
+//! Tests that span crates are in `tests/`; here the examples of the main page are tested.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
