@@ -6,6 +6,8 @@
 extern crate std;
 
 pub mod error;
+#[cfg(feature = "defmt")]
+mod formats;
 pub mod init;
 mod kernel;
 pub mod layer;

@@ -105,7 +105,8 @@ impl Dataset<digits::Input> {
 
 impl<const F: usize> Dataset<[f32; F]> {
     /// Reads a CSV file of `F` features and a class label, 0 to `classes - 1`, a row, and splits it like the built-in
-    /// digits. A first row without any number is taken for a header.
+    /// digits. A first row that names its
+    /// columns is passed over.
     ///
     /// Features are divided by the largest magnitude among the training samples, so that they lie in -1 to 1. For the
     /// digits' own file that is 16, as for the built-in set.
@@ -148,8 +149,7 @@ fn read_csv<const F: usize>(bytes: &[u8], path: &Path, classes: usize) -> Result
     for (index, (line, row)) in lines.enumerate() {
         // A row is a line: no number and no label has a line break in quotes.
         let cells = cells(line);
-        let is_header = index == 0 && cells.iter().all(|cell| cell.parse::<f64>().is_err());
-        if is_header {
+        if index == 0 && is_header(&cells) {
             continue;
         }
         if cells.len() != F + 1 {
@@ -164,6 +164,19 @@ fn read_csv<const F: usize>(bytes: &[u8], path: &Path, classes: usize) -> Result
         samples.push((sample, label(class, classes).map_err(|problem| value(F + 1, problem))?));
     }
     Ok(samples)
+}
+
+/// Whether a first row names its columns: no cell is a number, or each feature is its own position (counted from 0 or 1,
+/// as tables are saved whose columns have no names) and the label is a word.
+fn is_header(cells: &csv::StringRecord) -> bool {
+    let is_word = |cell: &str| cell.parse::<f64>().is_err();
+    if cells.iter().all(is_word) {
+        return true;
+    }
+    let features = cells.len().saturating_sub(1);
+    let counts_from =
+        |first: usize| cells.iter().take(features).zip(first..).all(|(cell, position)| cell.parse() == Ok(position));
+    features > 1 && cells.get(features).is_some_and(is_word) && (counts_from(0) || counts_from(1))
 }
 
 /// The cells of a line, without spaces around them.
@@ -214,6 +227,9 @@ mod tests {
         assert_eq!(read("x, y, label\r\n 1 ,-2.5, 0\r\n\r\n0,300,2.0").unwrap(), expected);
         assert_eq!(read("\u{feff}1,-2.5,0\n0,300,2\n").unwrap(), expected);
         assert_eq!(read("\u{feff}x,y,label\n1,-2.5,0\n0,300,2\n").unwrap(), expected);
+        assert_eq!(read("0,1,label\n1,-2.5,0\n0,300,2\n").unwrap(), expected);
+        assert_eq!(read("1,2,digit\n1,-2.5,0\n0,300,2\n").unwrap(), expected);
+        assert_eq!(read("\"x\",\"y, in m\",\"label\"\n\"1\",-2.5,0\n0,300,2\n").unwrap(), expected);
         assert!(read("").unwrap().is_empty());
     }
 

@@ -94,11 +94,12 @@ pub fn check_target(machine: Machine) -> Result<(), BoardError> {
     let has_core = std::fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-")))
     });
-    if has_core {
-        Ok(())
-    } else {
-        Err(BoardError::TargetMissing { target: machine.target(), toolchain: std::env::var(TOOLCHAIN).ok() })
-    }
+    if has_core { Ok(()) } else { Err(BoardError::TargetMissing { target: machine.target(), toolchain: toolchain() }) }
+}
+
+/// The toolchain asked for, if one is.
+fn toolchain() -> Option<String> {
+    std::env::var(TOOLCHAIN).ok().filter(|name| !name.is_empty())
 }
 
 /// A tool of the toolchain, without what a surrounding cargo has left in the environment for its own target.
@@ -107,7 +108,7 @@ fn command(program: &str) -> Command {
     for variable in ["CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER"] {
         command.env_remove(variable);
     }
-    if let Some(toolchain) = std::env::var_os(TOOLCHAIN) {
+    if let Some(toolchain) = toolchain() {
         command.env("RUSTUP_TOOLCHAIN", toolchain);
     }
     command

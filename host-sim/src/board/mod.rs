@@ -25,7 +25,7 @@ pub enum BoardError {
     )]
     QemuMissing,
     /// The Rust target of the board is not there.
-    #[error("the Rust target {target} is not installed: run `rustup target add {target}`{}", toolchain_hint(.toolchain.as_deref()))]
+    #[error("the Rust target {target} is not installed: run `rustup target add {target}{}`", toolchain_option(.toolchain.as_deref()))]
     TargetMissing {
         /// The target.
         target: &'static str,
@@ -95,7 +95,7 @@ pub enum BoardError {
     },
 }
 
-fn toolchain_hint(toolchain: Option<&str>) -> String {
+fn toolchain_option(toolchain: Option<&str>) -> String {
     toolchain.map_or_else(String::new, |name| format!(" --toolchain {name}"))
 }
 

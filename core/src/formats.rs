@@ -1,0 +1,22 @@
+//! With the feature `defmt`, every public type can be logged. Checked by the compiler.
+
+use defmt::Format;
+
+use crate::optimizer::adam::AdamState;
+use crate::*;
+
+const fn is_format<T: Format>() {}
+
+type Net = (Dense<2>, Relu, Dense<2, NoBias>);
+
+const _: () = {
+    is_format::<(Dense<2>, Dense<2, NoBias>, Bias, NoBias)>();
+    is_format::<(Flatten<2>, LeakyRelu, Relu, Sigmoid, Tanh)>();
+    is_format::<(CrossEntropy, MeanSquaredError, TargetError)>();
+    is_format::<(Sgd, Momentum, Adam, AdamState)>();
+    is_format::<(Initialization, InputGradient, Pass, Rng, Name<'_>)>();
+    is_format::<(ObserveError, UpdateError, TrainError)>();
+    is_format::<(Linear<[[f32; 2]; 3], [f32; 2]>, Vector<2>, Signal<2, 3>, Image<2, 3, 4>)>();
+    is_format::<Memory<Net, [f32; 2], Adam>>();
+    is_format::<Learner<'_, Net, [f32; 2], CrossEntropy, Adam>>();
+};
