@@ -252,8 +252,8 @@ mod tests {
         assert_eq!(place("1,2,3\n"), (1, 3), "label out of range");
         assert_eq!(place("1,2,-1\n"), (1, 3));
         assert_eq!(place("1,2,0.5\n"), (1, 3));
-        assert_eq!(place("1,2,one\n"), (1, 3));
-        assert_eq!(place("1,2,\n"), (1, 3));
+        assert_eq!(place("7,2,one\n"), (1, 3));
+        assert_eq!(place("7,2,\n"), (1, 3));
         assert_eq!(place("1,2,0\n1,2\n"), (2, 0), "too short");
         assert_eq!(place("1,2,0\n1,2,0,4\n"), (2, 0), "too long");
         assert_eq!(place("a,2,0\n"), (1, 1), "a row with one word among numbers is no header");

@@ -44,10 +44,10 @@ impl Outcome {
         self.epochs.last().map_or(0.0, |epoch| epoch.test_accuracy)
     }
 
-    /// The mean test loss after the last epoch; 0 if there was none.
+    /// The mean test loss after the last epoch; NaN if there was none or every test sample was refused.
     #[must_use]
     pub fn test_loss(&self) -> f32 {
-        self.epochs.last().map_or(0.0, |epoch| epoch.test_loss)
+        self.epochs.last().map_or(f32::NAN, |epoch| epoch.test_loss)
     }
 
     /// The training RAM, in bytes.

@@ -46,13 +46,13 @@ pub struct Plan {
 pub struct Epoch {
     /// Counted from 1.
     pub epoch: u32,
-    /// The mean loss of the training samples, each taken before it was learned from.
+    /// The mean loss of the training samples, each taken before it was learned from; NaN if all were refused.
     pub training_loss: f32,
-    /// The mean loss of the test samples.
+    /// The mean loss of the test samples; NaN if all were refused.
     pub test_loss: f32,
     /// How many test samples were classified rightly.
     pub correct: u32,
-    /// How many test samples there are.
+    /// How many test samples there are. One that was refused, say because its loss overflowed, is not right.
     pub tested: u32,
 }
 
@@ -75,7 +75,7 @@ pub enum Event {
         seen: u32,
         /// Training samples in an epoch.
         of: u32,
-        /// The mean loss of this epoch so far.
+        /// The mean loss of this epoch so far; NaN if every sample was refused.
         loss: f32,
     },
     /// A sample was refused; training goes on with the next.
@@ -130,7 +130,7 @@ where
     for epoch in 1..=plan.epochs {
         rng.shuffle(order);
         let training_loss = train(learner, training, order, plan.batch.max(1), epoch, log);
-        let mut summary = Epoch { epoch, training_loss, test_loss: 0.0, correct: 0, tested: 0 };
+        let mut summary = Epoch { epoch, training_loss, test_loss: 0.0, correct: 0, tested: test.len() as u32 };
         evaluate(learner, test, &mut summary, epoch == plan.epochs, log);
         log(Event::Epoch(summary));
         last = Some(summary);
@@ -154,7 +154,7 @@ where
     O: Optimizer,
 {
     let of = order.len() as u32;
-    let (mut sample, mut sum, mut learned) = (X::ZERO, 0.0, 0);
+    let (mut sample, mut sum, mut learned) = (X::ZERO, 0.0, 0_u32);
     for (&index, seen) in order.iter().zip(1..) {
         let class = training.read(index as usize, &mut sample);
         match learner.observe(&sample, &class) {
@@ -173,9 +173,9 @@ where
             learner.discard();
             log(Event::UpdateRefused(error));
         }
-        log(Event::Trained { epoch, seen, of, loss: sum / learned.max(1) as f32 });
+        log(Event::Trained { epoch, seen, of, loss: sum / learned as f32 });
     }
-    sum / learned.max(1) as f32
+    sum / learned as f32
 }
 
 /// A pass over the test samples, which are not learned from.
@@ -191,21 +191,21 @@ fn evaluate<N, X, L, O>(
     L: Loss<N::Output, usize> + Copy,
     O: Optimizer,
 {
-    let (mut sample, mut sum) = (<X as Zero>::ZERO, 0.0);
+    let (mut sample, mut sum, mut accepted) = (<X as Zero>::ZERO, 0.0, 0_u32);
     for index in 0..test.len() {
         let class = test.read(index, &mut sample);
         match learner.evaluate(&sample, &class) {
             Ok((loss, output)) => {
                 let predicted = output.argmax();
                 sum += loss;
-                summary.tested += 1;
+                accepted += 1;
                 summary.correct += u32::from(predicted == class);
                 log(Event::Tested { class, predicted, last });
             }
             Err(error) => log(Event::SampleRefused { index: index as u32, error }),
         }
     }
-    summary.test_loss = sum / summary.tested.max(1) as f32;
+    summary.test_loss = sum / accepted as f32;
 }
 
 #[cfg(test)]
@@ -255,10 +255,19 @@ mod tests {
     fn a_bad_sample_is_reported_and_the_rest_goes_on() {
         let mut line = line();
         line.extend([([f32::NAN], 0), ([0.5], 2)]);
-        let (last, events, _) = run_line(&line, Plan { epochs: 1, batch: 1, seed: 1 }, 1.0);
+        let (last, events, _) = run_line(&line, Plan { epochs: 10, batch: 1, seed: 1 }, 1.0);
         let refused: Vec<_> = events.iter().filter(|event| matches!(event, Event::SampleRefused { .. })).collect();
-        assert_eq!(refused.len(), 4, "two in training, two in the test");
-        assert_eq!(last.unwrap().tested, 20);
+        assert_eq!(refused.len(), 40, "in each epoch two in training and two in the test");
+        assert_eq!((last.unwrap().tested, last.unwrap().correct), (22, 20));
+    }
+
+    #[test]
+    fn without_an_accepted_sample_there_is_no_loss() {
+        let bad = std::vec![([f32::NAN], 0); 4];
+        let (last, ..) = run_line(&bad, Plan { epochs: 1, batch: 1, seed: 1 }, 1.0);
+        let last = last.unwrap();
+        assert!(last.training_loss.is_nan() && last.test_loss.is_nan());
+        assert_eq!(last.test_accuracy(), 0.0);
     }
 
     #[test]
