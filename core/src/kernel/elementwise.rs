@@ -3,7 +3,6 @@
 //! A backward function finds dL/dy in `dy` and what the forward pass left in `x`; it leaves dL/dx in `x`.
 
 use crate::layer::{InputGradient, Pass};
-use crate::loss::TargetError;
 use crate::math;
 
 /// y = max(x, 0), in place. NaN stays NaN, so that a diverged value is refused and not hidden.
@@ -85,11 +84,6 @@ pub(crate) fn all_finite(values: &[f32]) -> bool {
 /// The first element that is infinite or NaN.
 pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
     if all_finite(values) { None } else { values.iter().position(|value| !value.is_finite()) }
-}
-
-/// Refuses a target with an element that is not finite.
-pub(crate) fn check_target(target: &[f32]) -> Result<(), TargetError> {
-    first_not_finite(target).map_or(Ok(()), |index| Err(TargetError::NotFinite { index }))
 }
 
 /// Σ (y - t)² / n, in rising order.

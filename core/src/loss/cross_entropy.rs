@@ -1,8 +1,8 @@
 //! Softmax cross-entropy on logits.
 
-use crate::kernel::{elementwise, softmax};
+use crate::kernel::softmax;
 use crate::layer::InputGradient;
-use crate::loss::{Loss, TargetError};
+use crate::loss::{Loss, TargetError, check_finite};
 
 /// Softmax cross-entropy on logits `z`, for a classifier whose last layer is linear.
 ///
@@ -44,7 +44,7 @@ impl<const C: usize> Loss<[f32; C], usize> for CrossEntropy {
 
 impl<const C: usize> Loss<[f32; C], [f32; C]> for CrossEntropy {
     fn check(&self, target: &[f32; C]) -> Result<(), TargetError> {
-        elementwise::check_target(target)
+        check_finite(target)
     }
 
     fn loss(&self, logits: &[f32; C], target: &[f32; C]) -> f32 {

@@ -2,7 +2,7 @@
 
 use crate::kernel::elementwise;
 use crate::layer::InputGradient;
-use crate::loss::{Loss, TargetError};
+use crate::loss::{Loss, TargetError, check_finite};
 use crate::tensor::Tensor;
 
 /// Mean squared error over the `n` elements of an output of any shape: `L = Σ (y - t)² / n`, `dL/dy = 2 (y - t) / n`.
@@ -19,7 +19,7 @@ pub struct MeanSquaredError;
 
 impl<Y: Tensor> Loss<Y, Y> for MeanSquaredError {
     fn check(&self, target: &Y) -> Result<(), TargetError> {
-        elementwise::check_target(target.flat())
+        check_finite(target.flat())
     }
 
     fn loss(&self, output: &Y, target: &Y) -> f32 {

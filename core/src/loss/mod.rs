@@ -8,6 +8,7 @@ use core::fmt;
 pub use cross_entropy::CrossEntropy;
 pub use mean_squared_error::MeanSquaredError;
 
+use crate::kernel::elementwise;
 use crate::layer::InputGradient;
 
 /// Why a target does not fit a loss.
@@ -61,4 +62,9 @@ pub trait Loss<Y, T: ?Sized> {
 
     /// The loss L, with the same bits as [`loss`](Loss::loss); leaves dL/dy in `output`, as far as `want` asks.
     fn gradient(&self, output: &mut Y, target: &T, want: InputGradient) -> f32;
+}
+
+/// Refuses a target with an element that is not finite.
+fn check_finite(target: &[f32]) -> Result<(), TargetError> {
+    elementwise::first_not_finite(target).map_or(Ok(()), |index| Err(TargetError::NotFinite { index }))
 }

@@ -1,7 +1,7 @@
 //! The page: one file without references to any other.
 
 use super::matrix;
-use super::text::{decimal, escape, group, microseconds, percent};
+use super::text::{decimal, escape, group, microseconds, percent, scrollable};
 use super::{EpochSummary, TrainingReport};
 
 const STYLE: &str = include_str!("style.css");
@@ -31,11 +31,6 @@ pub(super) fn page(report: &TrainingReport, charts: &str) -> String {
          <body><main><header><p>Training report</p><h1>{title}</h1></header>\n{sections}\
          <footer>Written by backpass-sim.</footer></main></body></html>\n"
     )
-}
-
-/// A region that can be scrolled with the keyboard too.
-pub(super) fn scrollable(name: &str, class: &str, content: &str) -> String {
-    format!("<div class=\"{class}\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\">{content}</div>")
 }
 
 fn section(heading: &str, class: &str, content: &str) -> String {

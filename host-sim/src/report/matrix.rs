@@ -1,6 +1,6 @@
 //! The confusion matrix as a table of the page.
 
-use super::html::scrollable;
+use super::text::scrollable;
 
 /// More classes than this get smaller cells.
 const MANY_CLASSES: usize = 12;

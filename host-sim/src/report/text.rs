@@ -52,6 +52,11 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
+/// A region that can be scrolled with the keyboard too.
+pub(super) fn scrollable(name: &str, class: &str, content: &str) -> String {
+    format!("<div class=\"{class}\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\">{content}</div>")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
