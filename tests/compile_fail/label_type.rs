@@ -1,5 +1,5 @@
 //! A label that is a byte, as data sets store it, and no `usize`.
-// says: `CrossEntropy` does not compare the network's output `[f32; 10]` with a target `u8`
+// says: a label of another integer type is converted first: `&usize::from(label)`
 
 use backpass::{CrossEntropy, Dense, Learner, Memory, Relu, Sgd};
 
