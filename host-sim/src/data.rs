@@ -35,7 +35,7 @@ pub enum DataError {
         samples: usize,
     },
     /// A row has too few or too many columns.
-    #[error("{}: row {row} has {found} columns; expected {expected}: {} features, then the label, separated by commas", path.display(), expected - 1)]
+    #[error("{}: row {row}: expected {expected} columns ({} features, then the label, separated by commas), found {found}", path.display(), expected - 1)]
     Columns {
         /// The file.
         path: PathBuf,
@@ -149,11 +149,11 @@ fn read_csv<const F: usize>(bytes: &[u8], path: &Path, classes: usize) -> Result
     for (index, (line, row)) in lines.enumerate() {
         // A row is a line: no number and no label has a line break in quotes.
         let cells = cells(line);
-        if index == 0 && is_header(&cells) {
-            continue;
-        }
         if cells.len() != F + 1 {
             return Err(DataError::Columns { path: path.to_owned(), row, found: cells.len(), expected: F + 1 });
+        }
+        if index == 0 && is_header(&cells) {
+            continue;
         }
         let value = |column, problem| DataError::Value { path: path.to_owned(), row, column, problem };
         let mut sample = [0.0; F];
@@ -254,6 +254,7 @@ mod tests {
         assert_eq!(place("1,2,0.5\n"), (1, 3));
         assert_eq!(place("7,2,one\n"), (1, 3));
         assert_eq!(place("7,2,\n"), (1, 3));
+        assert_eq!(place("x;y;label\n1;2;0\n"), (1, 0), "no commas");
         assert_eq!(place("1,2,0\n1,2\n"), (2, 0), "too short");
         assert_eq!(place("1,2,0\n1,2,0,4\n"), (2, 0), "too long");
         assert_eq!(place("a,2,0\n"), (1, 1), "a row with one word among numbers is no header");

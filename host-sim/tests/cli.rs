@@ -104,8 +104,8 @@ fn bad_data_is_named_with_row_and_column_and_nothing_is_written() {
         with(row, cells.join(","))
     };
     let cases = [
-        (with(4, "1,2,3".to_owned()), vec!["row 4", "3 columns", "65"]),
-        (with(12, format!("{},5", good[11])), vec!["row 12", "66 columns"]),
+        (with(4, "1,2,3".to_owned()), vec!["row 4", "found 3", "65"]),
+        (with(12, format!("{},5", good[11])), vec!["row 12", "found 66"]),
         (replaced(7, 5, "abc"), vec!["row 7", "column 5", "\"abc\""]),
         (replaced(7, 64, ""), vec!["row 7", "column 64", "missing"]),
         (replaced(2, 1, "NaN"), vec!["row 2", "column 1", "finite"]),
