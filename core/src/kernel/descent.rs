@@ -4,6 +4,8 @@
 //! moments. A step runs twice: first dry, to see whether every result is finite, then for good; so a refused step
 //! changes nothing.
 
+use crate::kernel::elementwise::Seen;
+
 /// One weight with its gradient and moments.
 type Weight<'a, const N: usize> = (&'a mut f32, &'a mut f32, [&'a mut f32; N]);
 
@@ -36,17 +38,12 @@ pub(crate) fn is_finite<'a, const N: usize>(
     weights: impl Iterator<Item = Weight<'a, N>>,
     rule: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
 ) -> bool {
-    let mut largest = 0;
+    let mut seen = Seen::default();
     for (param, gradient, moments) in weights {
         let (param, moments) = rule(*param, *gradient, moments.map(|m| *m));
-        largest = moments.iter().fold(magnitude(largest, param), |largest, &m| magnitude(largest, m));
+        seen = moments.iter().fold(seen.and(param), |seen, &m| seen.and(m));
     }
-    largest < f32::INFINITY.to_bits()
-}
-
-/// The larger magnitude, as bits; infinity and NaN are the largest.
-fn magnitude(largest: u32, value: f32) -> u32 {
-    largest.max(value.to_bits() & 0x7fff_ffff)
+    seen.all_finite()
 }
 
 /// Takes the step, and clears the gradient.

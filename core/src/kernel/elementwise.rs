@@ -74,11 +74,30 @@ pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     }
 }
 
+/// Whether a value that was seen is infinite or NaN: then bit 31 is set.
+///
+/// Those have an exponent of all ones, which carries when 1 is added to it. Three integer operations a value, no branch.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen(u32);
+
+impl Seen {
+    /// Takes in one more value.
+    #[must_use]
+    pub(crate) fn and(self, value: f32) -> Self {
+        const EXPONENT: u32 = 0x7f80_0000;
+        const ONE: u32 = 0x0080_0000;
+        Self(self.0 | ((value.to_bits() & EXPONENT) + ONE))
+    }
+
+    /// Whether every value was finite.
+    pub(crate) fn all_finite(self) -> bool {
+        self.0 >> 31 == 0
+    }
+}
+
 /// Whether no element is infinite or NaN.
 pub(crate) fn all_finite(values: &[f32]) -> bool {
-    // One comparison of the largest magnitude instead of a branch an element: infinity and NaN have the largest exponent.
-    let largest = values.iter().fold(0, |largest: u32, value| largest.max(value.to_bits() & 0x7fff_ffff));
-    largest < f32::INFINITY.to_bits()
+    values.iter().fold(Seen::default(), |seen, value| seen.and(*value)).all_finite()
 }
 
 /// The first element that is infinite or NaN.
