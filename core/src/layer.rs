@@ -5,14 +5,43 @@ use crate::params::Params;
 use crate::rng::Rng;
 use crate::tensor::Zero;
 
-/// What a forward pass is for.
+/// What a forward pass is for: the one context value that is passed down a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Pass {
     /// A backward pass follows.
-    Training,
+    Training {
+        /// The number of the random stream that belongs to this sample and this place in the network.
+        stream: u32,
+    },
     /// Only the output is wanted.
     Predicting,
+    /// Only the output is wanted, and recurrent layers go on from the state in which the pass before left their tape.
+    Continuing,
+}
+
+impl Pass {
+    /// The training pass of a sample with this number. The same number draws the same dropout masks.
+    pub const fn training(sample: u32) -> Self {
+        Self::Training { stream: sample }
+    }
+
+    /// The pass as stage `index` of a network sees it: with a random stream of its own.
+    #[must_use]
+    pub const fn stage(self, index: usize) -> Self {
+        match self {
+            // Multiplied by an odd number, so that different samples stay different.
+            Self::Training { stream } => {
+                Self::Training { stream: stream.wrapping_mul(0x9e37_79b1).wrapping_add(index as u32 + 1) }
+            }
+            Self::Predicting | Self::Continuing => self,
+        }
+    }
+
+    /// Whether a backward pass follows.
+    pub const fn is_training(self) -> bool {
+        matches!(self, Self::Training { .. })
+    }
 }
 
 /// How much of the gradient with respect to a layer's input, dL/dx, somebody will read.
@@ -24,8 +53,15 @@ pub enum InputGradient {
     /// dL/dx for every element.
     Full,
     /// dL/dx where `x` is not zero; a zero stays as it is. `x` came out of ReLU: a zero is a closed gate, its gradient is
-    /// zero, and it already stands there.
+    /// zero, and it already stands there. Where an open gate's gradient is zero, -0.0 is left ([`open_gate`]), so that
+    /// closed gates can still be told when several gradients are to be added up.
     WhereActive,
+}
+
+/// The gradient to leave at an open gate: `gradient`, with +0.0 replaced by -0.0. A closed gate is +0.0.
+#[must_use]
+pub const fn open_gate(gradient: f32) -> f32 {
+    if gradient.to_bits() == 0 { -0.0 } else { gradient }
 }
 
 impl InputGradient {
@@ -79,7 +115,7 @@ impl InputGradient {
 ///     fn output<'t>(x: &'t mut X, _: &'t mut ()) -> &'t mut X {
 ///         x
 ///     }
-///     fn backward(&self, _: &(), x: &mut X, _: &mut (), _: &mut (), _: InputGradient) {
+///     fn backward(&self, _: &(), x: &mut X, _: &mut (), _: Option<&mut ()>, _: InputGradient) {
 ///         x.flat_mut().iter_mut().for_each(|v| *v = -*v);
 ///     }
 ///     // Zero stays zero, so a gate that ReLU closed before this layer stays visible behind it.
@@ -102,6 +138,13 @@ pub trait Layer<X> {
     /// What forward leaves for backward: at most the layer's own output and what its gradient needs.
     type Tape: Zero;
 
+    /// Whether `forward` leaves `x` as it was and the output lies elsewhere. A residual branch must begin so.
+    const KEEPS_INPUT: bool = false;
+    /// Whether `backward` leaves dL/dy as it was in the output's place, and needs all of it. A residual branch must end so.
+    const KEEPS_OUTPUT_GRADIENT: bool = false;
+    /// Whether the layer must be the first of a network, because it has no gradient for its input.
+    const ONLY_FIRST: bool = false;
+
     /// Computes the output and returns it where it lies: in the tape, or in `x` itself for an in-place layer.
     fn forward<'t>(
         &self,
@@ -114,14 +157,14 @@ pub trait Layer<X> {
     /// Where `forward` left the output, so that a chain needs no buffer of its own.
     fn output<'t>(x: &'t mut X, tape: &'t mut Self::Tape) -> &'t mut Self::Output;
 
-    /// The chain rule. On entry the output's place holds dL/dy. Adds dL/dparams to `grads`; leaves dL/dx in `x`, as far as
-    /// `want` asks.
+    /// The chain rule. On entry the output's place holds dL/dy. Adds dL/dparams to `grads`, if there are any (a frozen layer
+    /// has none); leaves dL/dx in `x`, as far as `want` asks.
     fn backward(
         &self,
         params: &Self::Params,
         x: &mut X,
         tape: &mut Self::Tape,
-        grads: &mut Self::Params,
+        grads: Option<&mut Self::Params>,
         want: InputGradient,
     );
 

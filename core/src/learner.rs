@@ -97,6 +97,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
             Ok(_) => {
                 counters.observed = counters.observed.saturating_add(1);
                 counters.pending = counters.pending.saturating_add(1);
+                counters.stream = counters.stream.wrapping_add(1);
             }
             Err(_) => counters.refused = counters.refused.saturating_add(1),
         }
@@ -204,14 +205,14 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         self.loss.check(target)?;
         let Memory { params, gradients, input, tape, counters, .. } = &mut *self.memory;
         *input = *sample;
-        let output = self.network.forward(params, input, tape, Pass::Training);
+        let output = self.network.forward(params, input, tape, Pass::training(counters.stream));
         // Nobody reads the gradient of the sample itself.
         let want = InputGradient::Unused;
         let loss = self.loss.gradient(output, target, N::output_gradient(want));
         if !loss.is_finite() {
             return Err(ObserveError::Loss);
         }
-        self.network.backward(params, input, tape, gradients, want);
+        self.network.backward(params, input, tape, Some(&mut *gradients), want);
         if !all_finite(gradients) {
             let discarded = counters.pending;
             self.memory.discard();

@@ -8,6 +8,7 @@ extern crate std;
 pub mod error;
 #[cfg(feature = "defmt")]
 mod formats;
+pub mod inference;
 pub mod init;
 mod kernel;
 pub mod layer;
@@ -23,8 +24,9 @@ pub mod rng;
 pub mod tensor;
 
 pub use error::{ObserveError, TrainError, UpdateError};
+pub use inference::Inference;
 pub use init::Initialization;
-pub use layer::{InputGradient, Layer, Pass};
+pub use layer::{InputGradient, Layer, Pass, open_gate};
 pub use layers::{Bias, Dense, Flatten, LeakyRelu, NoBias, Relu, Sigmoid, Tanh};
 pub use learner::Learner;
 pub use loss::{CrossEntropy, Loss, MeanSquaredError, TargetError};

@@ -47,10 +47,12 @@ pub(crate) struct Counters {
     pub(crate) observed: u32,
     /// Samples and updates refused since initialisation.
     pub(crate) refused: u32,
+    /// The number of the next sample's random stream; wraps.
+    pub(crate) stream: u32,
 }
 
 impl Zero for Counters {
-    const ZERO: Self = Self { pending: 0, observed: 0, refused: 0 };
+    const ZERO: Self = Self { pending: 0, observed: 0, refused: 0, stream: 0 };
 }
 
 impl<N: Layer<X>, X: Tensor, O: Optimizer> Memory<N, X, O> {

@@ -1,10 +1,11 @@
 //! Tuples as networks: up to 16 stages, each taking the output of the one before.
 
+use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::params::{Name, Params};
 use crate::rng::Rng;
-use crate::tensor::Zero;
+use crate::tensor::{Tensor, Zero};
 
 /// Runs a chain's backward pass: the stages after the first, on the first one's output, then the first.
 ///
@@ -14,21 +15,22 @@ use crate::tensor::Zero;
 /// let wanted = A::output_gradient(want);
 /// {
 ///     let y = A::output(&mut *x, &mut tape.0);
-///     network.1.backward(&params.1, y, &mut tape.1, &mut grads.1, wanted)
+///     network.1.backward(&params.1, y, &mut tape.1, grads.map(|grads| &mut grads.1), wanted)
 /// }
-/// network.0.backward(&params.0, x, &mut tape.0, &mut grads.0, want);
+/// network.0.backward(&params.0, x, &mut tape.0, grads.map(|grads| &mut grads.0), want);
 /// ```
 macro_rules! backward {
     ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt) => {
-        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, &mut $grads.$i, $want)
+        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_deref_mut().map(|grads| &mut grads.$i), $want)
     };
     ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt $($rest:tt)+) => {{
         let wanted = $stage::output_gradient($want);
         {
             let y = $stage::output(&mut *$x, &mut $tape.$i);
-            backward!($net $params $tape $grads, y wanted, $($rest)+)
+            let mut grads = $grads.as_deref_mut();
+            backward!($net $params $tape grads, y wanted, $($rest)+)
         }
-        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, &mut $grads.$i, $want)
+        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_deref_mut().map(|grads| &mut grads.$i), $want)
     }};
 }
 
@@ -51,6 +53,19 @@ macro_rules! initialization {
     };
 }
 
+/// Whether the last of a list says yes: `last!(A B)` is `B::KEEPS_OUTPUT_GRADIENT`.
+macro_rules! keeps_output_gradient {
+    ($stage:ident $x:ident) => { <$stage as Layer<$x>>::KEEPS_OUTPUT_GRADIENT };
+    ($stage:ident $x:ident $($rest:ident)+) => { keeps_output_gradient!($($rest)+) };
+}
+
+/// Refuses a stage after the first that must be the first.
+macro_rules! only_first {
+    ($stage:ident $x:ident $($rest:ident $y:ident)*) => {
+        const { assert!(true $(&& !<$rest as Layer<$y>>::ONLY_FIRST)*, "FrozenPrefix: it has no gradient for its input, so it must be the first stage; use `Frozen` elsewhere") }
+    };
+}
+
 /// Implements `Zero`, `Params` and `Layer` for one arity. `chain!(A 0 X Y, B 1 Y Z; Z)` says that stage `A`, at index 0,
 /// turns an `X` into a `Y`, and gives, for `Layer`,
 ///
@@ -61,8 +76,8 @@ macro_rules! initialization {
 ///     type Tape = (A::Tape, B::Tape);
 ///     fn forward(..) -> &mut Z {
 ///         let y = x;
-///         let y = self.0.forward(&params.0, y, &mut tape.0, pass);
-///         let y = self.1.forward(&params.1, y, &mut tape.1, pass);
+///         let y = self.0.forward(&params.0, y, &mut tape.0, pass.stage(0));
+///         let y = self.1.forward(&params.1, y, &mut tape.1, pass.stage(1));
 ///         y
 ///     }
 ///     ..
@@ -98,6 +113,9 @@ macro_rules! chain {
             type Output = $last;
             type Params = ($($stage::Params,)+);
             type Tape = ($($stage::Tape,)+);
+            const KEEPS_INPUT: bool = <A as Layer<X0>>::KEEPS_INPUT;
+            const KEEPS_OUTPUT_GRADIENT: bool = keeps_output_gradient!($($stage $x)+);
+            const ONLY_FIRST: bool = <A as Layer<X0>>::ONLY_FIRST;
 
             #[inline]
             fn forward<'t>(
@@ -107,8 +125,9 @@ macro_rules! chain {
                 tape: &'t mut Self::Tape,
                 pass: Pass,
             ) -> &'t mut Self::Output {
+                only_first!($($stage $x)+);
                 let y = x;
-                $(let y = self.$i.forward(&params.$i, y, &mut tape.$i, pass);)+
+                $(let y = self.$i.forward(&params.$i, y, &mut tape.$i, pass.stage($i));)+
                 y
             }
 
@@ -125,7 +144,7 @@ macro_rules! chain {
                 params: &Self::Params,
                 x: &mut X0,
                 tape: &mut Self::Tape,
-                grads: &mut Self::Params,
+                mut grads: Option<&mut Self::Params>,
                 want: InputGradient,
             ) {
                 backward!(self params tape grads, x want, $($stage $i)+);
@@ -149,12 +168,37 @@ macro_rules! chain {
     };
 }
 
+/// Implements `Inference` for one arity: the stages hand two buffers on.
+macro_rules! infer {
+    ($($stage:ident $i:tt $x:ident $y:ident),+) => {
+        impl<X0: Tensor, $($y: Tensor,)+ $($stage: Inference<$x> + Layer<$x, Output = $y>),+> Inference<X0> for ($($stage,)+) {
+            const BUFFER: usize = {
+                let largest = 0;
+                $(let largest = max(largest, <$stage as Inference<$x>>::BUFFER);)+
+                largest
+            };
+
+            fn infer<'b>(
+                &self,
+                params: &Self::Params,
+                here: &'b mut [f32],
+                there: &'b mut [f32],
+            ) -> (&'b mut [f32], &'b mut [f32]) {
+                let (x, other) = (here, there);
+                $(let (x, other) = self.$i.infer(&params.$i, x, other);)+
+                (x, other)
+            }
+        }
+    };
+}
+
 /// Calls `chain!` for every arity from 1 up to that of the list: `chains!(A 0 X0 X1, B 1 X1 X2)` gives
 /// `chain!(A 0 X0 X1; X1)` and `chain!(A 0 X0 X1, B 1 X1 X2; X2)`.
 macro_rules! chains {
     ([$($done:tt)*]) => {};
     ([$($done:tt)*] $stage:ident $i:tt $x:ident $y:ident $(, $($rest:tt)*)?) => {
         chain!($($done)* $stage $i $x $y; $y);
+        infer!($($done)* $stage $i $x $y);
         chains!([$($done)* $stage $i $x $y,] $($($rest)*)?);
     };
 }

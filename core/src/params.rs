@@ -9,6 +9,7 @@ use crate::tensor::{Tensor, Zero};
 enum Part {
     Stage(usize),
     Leaf(&'static str),
+    Statistic(&'static str),
 }
 
 /// The name of one parameter slice, such as `0.weight` (first stage of the network) or `2.0.bias` (first stage of the
@@ -32,11 +33,32 @@ impl<'a> Name<'a> {
         Self { parent, part: Part::Leaf(name) }
     }
 
+    /// The name of a statistic within the layer's name `parent`: an array that the layer measures instead of learning it,
+    /// such as a running mean. Its place among the gradients holds the sum of what each sample would add to it; an
+    /// update adds the mean of that, whatever the optimizer.
+    pub const fn statistic(parent: Option<&'a Self>, name: &'static str) -> Self {
+        Self { parent, part: Part::Statistic(name) }
+    }
+
     /// The last part, such as `weight`; empty for a stage.
     pub const fn last(&self) -> &'static str {
         match self.part {
             Part::Stage(_) => "",
-            Part::Leaf(name) => name,
+            Part::Leaf(name) | Part::Statistic(name) => name,
+        }
+    }
+
+    /// Whether this is a [`statistic`](Self::statistic), which no optimizer steps.
+    pub const fn is_statistic(&self) -> bool {
+        matches!(self.part, Part::Statistic(_))
+    }
+
+    /// The index of the network's stage that this belongs to: the first part; `None` if the network is a single layer.
+    pub fn first_stage(&self) -> Option<usize> {
+        match (self.parent, self.part) {
+            (Some(parent), _) => parent.first_stage(),
+            (None, Part::Stage(index)) => Some(index),
+            (None, Part::Leaf(_) | Part::Statistic(_)) => None,
         }
     }
 }
@@ -48,7 +70,7 @@ impl fmt::Display for Name<'_> {
         }
         match self.part {
             Part::Stage(index) => write!(f, "{index}"),
-            Part::Leaf(name) => f.write_str(name),
+            Part::Leaf(name) | Part::Statistic(name) => f.write_str(name),
         }
     }
 }
@@ -61,7 +83,7 @@ impl defmt::Format for Name<'_> {
         }
         match self.part {
             Part::Stage(index) => defmt::write!(f, "{}", index),
-            Part::Leaf(name) => defmt::write!(f, "{=str}", name),
+            Part::Leaf(name) | Part::Statistic(name) => defmt::write!(f, "{=str}", name),
         }
     }
 }

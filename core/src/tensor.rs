@@ -42,12 +42,21 @@ impl<T: Zero, const N: usize> Zero for [T; N] {
 pub trait Tensor: Zero + Copy + 'static {
     /// The number of elements.
     const LEN: usize;
+    /// The length of the last axis: the channels of a signal or an image, the elements of a vector.
+    const CHANNELS: usize;
+    /// One value a channel, `[f32; CHANNELS]`: what a layer learns for each channel.
+    type Channels: Tensor;
+    /// What an array of `N` such tensors has as its last axis.
+    type LastAxis<const N: usize>: Tensor;
 
     /// The elements of a row of tensors, in storage order.
     fn flatten(row: &[Self]) -> &[f32];
 
     /// The elements of a row of tensors, in storage order, to be changed.
     fn flatten_mut(row: &mut [Self]) -> &mut [f32];
+
+    /// The tensors whose elements lie one after another in `flat`; what is left over at its end belongs to none.
+    fn unflatten(flat: &mut [f32]) -> &mut [Self];
 
     /// All elements in storage order.
     fn flat(&self) -> &[f32] {
@@ -75,6 +84,9 @@ pub trait Tensor: Zero + Copy + 'static {
 
 impl Tensor for f32 {
     const LEN: usize = 1;
+    const CHANNELS: usize = 1;
+    type Channels = Self;
+    type LastAxis<const N: usize> = [Self; N];
 
     fn flatten(row: &[Self]) -> &[f32] {
         row
@@ -83,10 +95,17 @@ impl Tensor for f32 {
     fn flatten_mut(row: &mut [Self]) -> &mut [f32] {
         row
     }
+
+    fn unflatten(flat: &mut [f32]) -> &mut [Self] {
+        flat
+    }
 }
 
 impl<T: Tensor, const N: usize> Tensor for [T; N] {
     const LEN: usize = N * T::LEN;
+    const CHANNELS: usize = <T::LastAxis<N> as Tensor>::LEN;
+    type Channels = T::LastAxis<N>;
+    type LastAxis<const M: usize> = T::LastAxis<N>;
 
     fn flatten(row: &[Self]) -> &[f32] {
         T::flatten(row.as_flattened())
@@ -94,6 +113,23 @@ impl<T: Tensor, const N: usize> Tensor for [T; N] {
 
     fn flatten_mut(row: &mut [Self]) -> &mut [f32] {
         T::flatten_mut(row.as_flattened_mut())
+    }
+
+    fn unflatten(flat: &mut [f32]) -> &mut [Self] {
+        T::unflatten(flat).as_chunks_mut().0
+    }
+}
+
+/// The same elements in storage order as a tensor of another shape, without a copy. Refused by the compiler if the numbers
+/// of elements differ.
+pub(crate) fn reshape<X: Tensor, Y: Tensor>(x: &mut X) -> &mut Y {
+    const { assert!(X::LEN == Y::LEN, "the number of elements is not that of the input") };
+    match Y::unflatten(x.flat_mut()).first_mut() {
+        Some(y) => y,
+        // Never taken: the assertion above has compared the lengths. Without a panic path there is nothing to say.
+        None => loop {
+            core::hint::spin_loop();
+        },
     }
 }
 
@@ -110,6 +146,28 @@ mod tests {
         assert_eq!(image[1][2][3], 23.0);
         assert_eq!(image[1][0][0], 12.0);
         assert_eq!(<Image<2, 3, 4>>::LEN, image.flat().len());
+    }
+
+    #[test]
+    fn channels_are_the_last_axis() {
+        fn check<X: Tensor>(channels: usize) {
+            assert_eq!((X::CHANNELS, <X::Channels as Tensor>::LEN), (channels, channels));
+        }
+        check::<f32>(1);
+        check::<Vector<7>>(7);
+        check::<Signal<5, 3>>(3);
+        check::<Image<2, 3, 4>>(4);
+    }
+
+    #[test]
+    fn a_flat_slice_is_seen_as_tensors_again() {
+        let mut flat = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+        assert_eq!(<Signal<3, 2>>::unflatten(&mut flat), [[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]);
+        assert!(<Signal<4, 2>>::unflatten(&mut flat).is_empty());
+        assert_eq!(
+            *reshape::<_, Image<1, 3, 2>>(&mut [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
+            [[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]
+        );
     }
 
     #[test]

@@ -168,9 +168,9 @@ where
     }
 
     let (mut x, mut tape, mut gradients) = (input, N::Tape::ZERO, N::Params::ZERO);
-    let y = network.forward(learner.params(), &mut x, &mut tape, Pass::Training);
+    let y = network.forward(learner.params(), &mut x, &mut tape, Pass::training(0));
     loss.gradient(y, target, N::output_gradient(InputGradient::Full));
-    network.backward(learner.params(), &mut x, &mut tape, &mut gradients, InputGradient::Full);
+    network.backward(learner.params(), &mut x, &mut tape, Some(&mut gradients), InputGradient::Full);
     for (i, (ours, difference)) in flat(&gradients).into_iter().zip(&by_params).enumerate() {
         prop_assert!(agrees(ours, *difference), "layer, parameter {i}: {ours}, difference {difference}, {stages:?}");
     }

@@ -169,11 +169,11 @@ impl<X: Tensor> Case<'_, '_, X> {
         let input_gradients: [X; SHOWN] = self.reference.rows(&self.path("input_grad"));
         for (k, target) in targets.iter().enumerate().take(SHOWN) {
             let (mut x, mut tape, mut gradients) = (self.inputs[k], N::Tape::ZERO, N::Params::ZERO);
-            let y = network.forward(init, &mut x, &mut tape, Pass::Training);
+            let y = network.forward(init, &mut x, &mut tape, Pass::training(0));
             self.reference.compare(&format!("{}/output {k}", self.name), y.flat(), outputs[k].flat());
             let value = loss.gradient(y, target, N::output_gradient(InputGradient::Full));
             self.reference.compare(&format!("{}/loss {k}", self.name), &[value], &losses[k..=k]);
-            network.backward(init, &mut x, &mut tape, &mut gradients, InputGradient::Full);
+            network.backward(init, &mut x, &mut tape, Some(&mut gradients), InputGradient::Full);
             self.reference.compare(&format!("{}/input_grad {k}", self.name), x.flat(), input_gradients[k].flat());
             self.compare_gradients("layer", k, &gradients);
 

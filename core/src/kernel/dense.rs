@@ -9,7 +9,8 @@
 //! then `(lane 0 + lane 2) + (lane 1 + lane 3)`, then the last `O mod 4` products one by one. A 4-wide vector unit and a
 //! scalar core do the same additions.
 
-use crate::layer::InputGradient;
+use crate::kernel::elementwise;
+use crate::layer::{InputGradient, open_gate};
 
 /// Outputs computed together: their sums stay in registers while the weights stream past.
 const TILE: usize = 8;
@@ -83,7 +84,8 @@ pub(crate) fn backward(
         InputGradient::Full | InputGradient::WhereActive => {
             for ((x, row), gradient) in x.iter_mut().zip(rows).zip(gradients) {
                 if *x != 0.0 {
-                    *x = add_scaled_and_dot(gradient, *x, dy, row);
+                    let dx = add_scaled_and_dot(gradient, *x, dy, row);
+                    *x = if want == InputGradient::WhereActive { open_gate(dx) } else { dx };
                 } else if want == InputGradient::Full {
                     *x = dot(row, dy);
                 }
@@ -92,6 +94,30 @@ pub(crate) fn backward(
     }
     for (gradient, dy) in bias_gradient.iter_mut().zip(dy) {
         *gradient += dy;
+    }
+}
+
+/// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
+pub(crate) fn input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+    let rows = weight.chunks_exact(dy.len().max(1));
+    match want {
+        InputGradient::Unused => {}
+        InputGradient::Full => x.iter_mut().zip(rows).for_each(|(x, row)| *x = dot(row, dy)),
+        InputGradient::WhereActive => {
+            for (x, row) in x.iter_mut().zip(rows) {
+                if *x != 0.0 {
+                    *x = open_gate(dot(row, dy));
+                }
+            }
+        }
+    }
+}
+
+/// Adds dL/dx to the gradient that `x` holds: everywhere, or where a gate is open.
+pub(crate) fn add_input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+    let rows = weight.chunks_exact(dy.len().max(1));
+    for (x, row) in x.iter_mut().zip(rows) {
+        elementwise::add_gradient(x, dot(row, dy), want);
     }
 }
 

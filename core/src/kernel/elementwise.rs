@@ -2,8 +2,34 @@
 //!
 //! A backward function finds dL/dy in `dy` and what the forward pass left in `x`; it leaves dL/dx in `x`.
 
-use crate::layer::{InputGradient, Pass};
+use crate::layer::{InputGradient, Pass, open_gate};
 use crate::math;
+
+/// Overwrites an input by its gradient, as far as `want` asks: a zero is a closed gate and stays.
+pub(crate) fn replace(x: &mut f32, gradient: f32, want: InputGradient) {
+    match want {
+        InputGradient::Unused => {}
+        InputGradient::Full => *x = gradient,
+        InputGradient::WhereActive => {
+            if *x != 0.0 {
+                *x = open_gate(gradient);
+            }
+        }
+    }
+}
+
+/// Adds `more` to a gradient, as far as `want` asks: a closed gate, +0.0, stays closed.
+pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
+    match want {
+        InputGradient::Unused => {}
+        InputGradient::Full => *gradient += more,
+        InputGradient::WhereActive => {
+            if gradient.to_bits() != 0 {
+                *gradient = open_gate(*gradient + more);
+            }
+        }
+    }
+}
 
 /// y = max(x, 0), in place. NaN stays NaN, so that a diverged value is refused and not hidden.
 pub(crate) fn relu(x: &mut [f32]) {
@@ -24,11 +50,8 @@ pub(crate) fn leaky_relu(x: &[f32], y: &mut [f32], slope: f32) {
 /// dx = dy if x > 0, else slope dy.
 pub(crate) fn leaky_relu_backward(x: &mut [f32], dy: &[f32], slope: f32, want: InputGradient) {
     for (x, dy) in x.iter_mut().zip(dy) {
-        if *x > 0.0 {
-            *x = *dy;
-        } else if *x != 0.0 || want == InputGradient::Full {
-            *x = slope * dy;
-        }
+        let dx = if *x > 0.0 { *dy } else { slope * dy };
+        replace(x, dx, want);
     }
 }
 
@@ -43,9 +66,7 @@ pub(crate) fn tanh(x: &mut [f32], y: &mut [f32], pass: Pass) {
 /// dx = dy (1 - y²), with y in `x`.
 pub(crate) fn tanh_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     for (x, dy) in x.iter_mut().zip(dy) {
-        if *x != 0.0 || want == InputGradient::Full {
-            *x = dy * (1.0 - *x * *x);
-        }
+        replace(x, dy * (1.0 - *x * *x), want);
     }
 }
 
@@ -64,12 +85,11 @@ pub(crate) fn sigmoid(x: &mut [f32], y: &mut [f32], pass: Pass) {
 /// dx = dy y (1 - y), with y in `x`.
 pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     for (x, dy) in x.iter_mut().zip(dy) {
-        *x = if *x != ZERO_INPUT {
-            dy * *x * (1.0 - *x)
-        } else if want == InputGradient::Full {
-            dy * 0.25
-        } else {
-            0.0
+        *x = match (*x == ZERO_INPUT, want) {
+            (true, InputGradient::WhereActive) => 0.0,
+            (true, _) => dy * 0.25,
+            (false, InputGradient::WhereActive) => open_gate(dy * *x * (1.0 - *x)),
+            (false, _) => dy * *x * (1.0 - *x),
         };
     }
 }
@@ -143,13 +163,13 @@ mod tests {
         let input = [0.0, 1.0, -1.0];
         for (want, at_zero) in [(InputGradient::WhereActive, [0.0; 3]), (InputGradient::Full, [3.0, 0.75, 1.5])] {
             let mut x = input;
-            tanh(&mut x, &mut y, Pass::Training);
+            tanh(&mut x, &mut y, Pass::training(0));
             tanh_backward(&mut x, &dy, want);
             assert_eq!(x[0], at_zero[0]);
             assert!(x[1] > 0.0 && x[1] == x[2]);
 
             let mut x = input;
-            sigmoid(&mut x, &mut y, Pass::Training);
+            sigmoid(&mut x, &mut y, Pass::training(0));
             assert_eq!(y[0], 0.5);
             sigmoid_backward(&mut x, &dy, want);
             assert_eq!(x[0], at_zero[1]);
@@ -166,7 +186,7 @@ mod tests {
     #[test]
     fn a_saturated_sigmoid_has_gradient_zero() {
         let (mut x, mut y) = ([-200.0, 200.0], [0.0; 2]);
-        sigmoid(&mut x, &mut y, Pass::Training);
+        sigmoid(&mut x, &mut y, Pass::training(0));
         assert_eq!(y, [0.0, 1.0]);
         sigmoid_backward(&mut x, &[1.0; 2], InputGradient::Full);
         assert_eq!(x, [0.0, 0.0]);

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -81,6 +82,8 @@ impl<const I: usize, const O: usize, B: BiasChoice> Layer<[f32; I]> for Dense<O,
     type Output = [f32; O];
     type Params = Linear<[[f32; O]; I], B::Of<O>>;
     type Tape = [f32; O];
+    const KEEPS_INPUT: bool = true;
+    const KEEPS_OUTPUT_GRADIENT: bool = true;
 
     fn forward<'t>(
         &self,
@@ -103,11 +106,16 @@ impl<const I: usize, const O: usize, B: BiasChoice> Layer<[f32; I]> for Dense<O,
         params: &Self::Params,
         x: &mut [f32; I],
         dy: &mut Self::Tape,
-        grads: &mut Self::Params,
+        grads: Option<&mut Self::Params>,
         want: InputGradient,
     ) {
-        let (weight, bias) = (grads.weight.flat_mut(), grads.bias.flat_mut());
-        kernel::dense::backward(x, params.weight.flat(), dy, weight, bias, want);
+        match grads {
+            Some(grads) => {
+                let (weight, bias) = (grads.weight.flat_mut(), grads.bias.flat_mut());
+                kernel::dense::backward(x, params.weight.flat(), dy, weight, bias, want);
+            }
+            None => kernel::dense::input_gradient(x, params.weight.flat(), dy, want),
+        }
     }
 
     fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {
@@ -115,3 +123,5 @@ impl<const I: usize, const O: usize, B: BiasChoice> Layer<[f32; I]> for Dense<O,
         params.bias = Zero::ZERO;
     }
 }
+
+inference_in_tape!([const I: usize, const O: usize, B: BiasChoice] [f32; I] => Dense<O, B>);

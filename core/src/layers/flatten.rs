@@ -1,8 +1,9 @@
 //! A tensor of any rank seen as a vector.
 
+use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
-use crate::tensor::Tensor;
+use crate::tensor::{self, Tensor};
 
 /// The elements of a signal or an image as a vector `[N]`, in storage order. Costs nothing: no copy, no tape.
 ///
@@ -35,16 +36,10 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
 
     fn output<'t>(x: &'t mut X, (): &'t mut ()) -> &'t mut [f32; N] {
         const { assert!(X::LEN == N, "Flatten<N>: N is not the number of elements of its input") };
-        match x.flat_mut().first_chunk_mut() {
-            Some(vector) => vector,
-            // Never taken: the assertion above has compared the lengths. Without a panic path there is nothing to say.
-            None => loop {
-                core::hint::spin_loop();
-            },
-        }
+        tensor::reshape(x)
     }
 
-    fn backward(&self, (): &(), _: &mut X, (): &mut (), (): &mut (), _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
 
     fn output_gradient(input: InputGradient) -> InputGradient {
         input
@@ -55,6 +50,8 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
     }
 }
 
+inference_in_place!([X: Tensor, const N: usize] X => Flatten<N>);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,7 +60,7 @@ mod tests {
     fn shows_the_same_elements_in_storage_order() {
         let mut x = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
         let mut tape = ();
-        let y = Flatten::<6>.forward(&(), &mut x, &mut tape, Pass::Training);
+        let y = Flatten::<6>.forward(&(), &mut x, &mut tape, Pass::training(0));
         assert_eq!(*y, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         y[4] = 9.0;
         assert_eq!(x[2][0], 9.0);

@@ -1,5 +1,6 @@
 //! The leaky rectified linear unit.
 
+use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -13,7 +14,7 @@ use crate::tensor::Tensor;
 /// ```
 /// use backpass::{Layer, LeakyRelu, Pass};
 /// let leaky = LeakyRelu { slope: 0.1 };
-/// assert_eq!(*leaky.forward(&(), &mut [-1.0, 0.5], &mut [0.0; 2], Pass::Training), [-0.1, 0.5]);
+/// assert_eq!(*leaky.forward(&(), &mut [-1.0, 0.5], &mut [0.0; 2], Pass::training(0)), [-0.1, 0.5]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -39,6 +40,8 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
     type Output = X;
     type Params = ();
     type Tape = X;
+    const KEEPS_INPUT: bool = true;
+    const KEEPS_OUTPUT_GRADIENT: bool = true;
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut X, _: Pass) -> &'t mut X {
         kernel::elementwise::leaky_relu(x.flat(), tape.flat_mut(), self.slope);
@@ -49,7 +52,7 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, dy: &mut X, (): &mut (), want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
         kernel::elementwise::leaky_relu_backward(x.flat_mut(), dy.flat(), self.slope, want);
     }
 
@@ -62,3 +65,5 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
         Initialization::He { slope: self.slope }
     }
 }
+
+inference_in_tape!([X: Tensor] X => LeakyRelu);

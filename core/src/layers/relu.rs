@@ -1,5 +1,6 @@
 //! The rectified linear unit.
 
+use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -12,7 +13,7 @@ use crate::tensor::Tensor;
 ///
 /// ```
 /// use backpass::{Layer, Pass, Relu};
-/// assert_eq!(*Relu.forward(&(), &mut [-1.0, 0.5], &mut (), Pass::Training), [0.0, 0.5]);
+/// assert_eq!(*Relu.forward(&(), &mut [-1.0, 0.5], &mut (), Pass::training(0)), [0.0, 0.5]);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -32,7 +33,7 @@ impl<X: Tensor> Layer<X> for Relu {
         x
     }
 
-    fn backward(&self, (): &(), _: &mut X, (): &mut (), (): &mut (), _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
 
     fn output_gradient(input: InputGradient) -> InputGradient {
         input.if_used(InputGradient::WhereActive)
@@ -42,3 +43,5 @@ impl<X: Tensor> Layer<X> for Relu {
         Initialization::He { slope: 0.0 }
     }
 }
+
+inference_in_place!([X: Tensor] X => Relu);

@@ -1,5 +1,6 @@
 //! The hyperbolic tangent.
 
+use crate::inference::inference_in_tape;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::tensor::Tensor;
@@ -11,7 +12,7 @@ use crate::tensor::Tensor;
 /// ```
 /// use backpass::{Layer, Pass, Tanh};
 /// let mut tape = [0.0; 2];
-/// assert_eq!(*Tanh.forward(&(), &mut [0.0, 20.0], &mut tape, Pass::Training), [0.0, 1.0]);
+/// assert_eq!(*Tanh.forward(&(), &mut [0.0, 20.0], &mut tape, Pass::training(0)), [0.0, 1.0]);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -21,6 +22,7 @@ impl<X: Tensor> Layer<X> for Tanh {
     type Output = X;
     type Params = ();
     type Tape = X;
+    const KEEPS_OUTPUT_GRADIENT: bool = true;
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut X, pass: Pass) -> &'t mut X {
         kernel::elementwise::tanh(x.flat_mut(), tape.flat_mut(), pass);
@@ -31,7 +33,7 @@ impl<X: Tensor> Layer<X> for Tanh {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, dy: &mut X, (): &mut (), want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
         kernel::elementwise::tanh_backward(x.flat_mut(), dy.flat(), want);
     }
 
@@ -39,3 +41,5 @@ impl<X: Tensor> Layer<X> for Tanh {
         input.if_used(InputGradient::Full)
     }
 }
+
+inference_in_tape!([X: Tensor] X => Tanh);
