@@ -17,6 +17,7 @@ pub mod learner;
 pub mod loss;
 mod math;
 pub mod memory;
+mod message;
 mod network;
 pub mod optimizer;
 pub mod params;
