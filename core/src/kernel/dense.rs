@@ -209,7 +209,8 @@ mod tests {
                         let expected = match want {
                             InputGradient::Unused => x[i],
                             InputGradient::WhereActive if x[i] == 0.0 => x[i],
-                            _ => sum,
+                            InputGradient::WhereActive => open_gate(sum),
+                            InputGradient::Full => sum,
                         };
                         assert_eq!(dx[i].to_bits(), expected.to_bits(), "{want:?}, input {i}");
                         for j in 0..outputs {
