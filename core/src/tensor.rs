@@ -49,6 +49,9 @@ pub trait Tensor: Zero + Copy + 'static {
     /// What an array of `N` such tensors has as its last axis.
     type LastAxis<const N: usize>: Tensor;
 
+    /// Calls `visitor` with the length of each axis, from the first to the last; not at all for `f32`.
+    fn axes(visitor: &mut dyn FnMut(usize));
+
     /// The elements of a row of tensors, in storage order.
     fn flatten(row: &[Self]) -> &[f32];
 
@@ -88,6 +91,8 @@ impl Tensor for f32 {
     type Channels = Self;
     type LastAxis<const N: usize> = [Self; N];
 
+    fn axes(_: &mut dyn FnMut(usize)) {}
+
     fn flatten(row: &[Self]) -> &[f32] {
         row
     }
@@ -106,6 +111,11 @@ impl<T: Tensor, const N: usize> Tensor for [T; N] {
     const CHANNELS: usize = <T::LastAxis<N> as Tensor>::LEN;
     type Channels = T::LastAxis<N>;
     type LastAxis<const M: usize> = T::LastAxis<N>;
+
+    fn axes(visitor: &mut dyn FnMut(usize)) {
+        visitor(N);
+        T::axes(visitor);
+    }
 
     fn flatten(row: &[Self]) -> &[f32] {
         T::flatten(row.as_flattened())
