@@ -9,17 +9,12 @@ use crate::tensor::Tensor;
 pub trait Inference<X: Tensor>: Layer<X, Output: Tensor> {
     /// How many elements each of the two buffers must hold: the largest activation.
     const BUFFER: usize;
+    /// Whether the output lies in the other buffer than the input.
+    const SWAPS: bool;
 
-    /// Computes the output for the input that `here` begins with. Returns the buffer that the output begins, then the
-    /// other.
-    ///
-    /// Both have at least [`BUFFER`](Self::BUFFER) elements.
-    fn infer<'b>(
-        &self,
-        params: &Self::Params,
-        here: &'b mut [f32],
-        there: &'b mut [f32],
-    ) -> (&'b mut [f32], &'b mut [f32]);
+    /// Computes the output for the input that `here` begins with, and leaves it at the beginning of `there` if
+    /// [`SWAPS`](Self::SWAPS), else of `here`. Both have at least [`BUFFER`](Self::BUFFER) elements.
+    fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]);
 }
 
 /// The larger of two numbers, for the compiler.
@@ -28,30 +23,22 @@ pub(crate) const fn max(a: usize, b: usize) -> usize {
 }
 
 /// Runs a layer whose output is its tape.
-pub(crate) fn in_tape<'b, X: Tensor, L: Layer<X, Tape: Tensor>>(
+pub(crate) fn in_tape<X: Tensor, L: Layer<X, Tape: Tensor>>(
     layer: &L,
     params: &L::Params,
-    here: &'b mut [f32],
-    there: &'b mut [f32],
-) -> (&'b mut [f32], &'b mut [f32]) {
+    here: &mut [f32],
+    there: &mut [f32],
+) {
     if let (Some(x), Some(tape)) = (X::unflatten(here).first_mut(), L::Tape::unflatten(there).first_mut()) {
         layer.forward(params, x, tape, Pass::Predicting);
     }
-    (there, here)
 }
 
-/// Runs a layer that works in the place of its input and keeps nothing.
-pub(crate) fn in_place<'b, X: Tensor, L: Layer<X>>(
-    layer: &L,
-    params: &L::Params,
-    tape: &mut L::Tape,
-    here: &'b mut [f32],
-    there: &'b mut [f32],
-) -> (&'b mut [f32], &'b mut [f32]) {
+/// Runs a layer that works in the place of its input and keeps next to nothing.
+pub(crate) fn in_place<X: Tensor, L: Layer<X>>(layer: &L, params: &L::Params, tape: &mut L::Tape, here: &mut [f32]) {
     if let Some(x) = X::unflatten(here).first_mut() {
         layer.forward(params, x, tape, Pass::Predicting);
     }
-    (here, there)
 }
 
 /// Implements [`Inference`] for a layer whose output is its tape:
@@ -64,13 +51,10 @@ macro_rules! inference_in_tape {
                 <<Self as crate::layer::Layer<$x>>::Tape as crate::tensor::Tensor>::LEN,
             );
 
-            fn infer<'b>(
-                &self,
-                params: &Self::Params,
-                here: &'b mut [f32],
-                there: &'b mut [f32],
-            ) -> (&'b mut [f32], &'b mut [f32]) {
-                crate::inference::in_tape::<$x, Self>(self, params, here, there)
+            const SWAPS: bool = true;
+
+            fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]) {
+                crate::inference::in_tape::<$x, Self>(self, params, here, there);
             }
         }
     };
@@ -82,15 +66,11 @@ macro_rules! inference_in_place {
     ([$($generics:tt)*] $x:ty => $layer:ty) => {
         impl<$($generics)*> crate::inference::Inference<$x> for $layer {
             const BUFFER: usize = <$x as crate::tensor::Tensor>::LEN;
+            const SWAPS: bool = false;
 
-            fn infer<'b>(
-                &self,
-                params: &Self::Params,
-                here: &'b mut [f32],
-                there: &'b mut [f32],
-            ) -> (&'b mut [f32], &'b mut [f32]) {
+            fn infer(&self, params: &Self::Params, here: &mut [f32], _: &mut [f32]) {
                 let mut tape = crate::tensor::Zero::ZERO;
-                crate::inference::in_place::<$x, Self>(self, params, &mut tape, here, there)
+                crate::inference::in_place::<$x, Self>(self, params, &mut tape, here);
             }
         }
     };

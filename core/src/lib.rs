@@ -28,7 +28,10 @@ pub use error::{ObserveError, TrainError, UpdateError};
 pub use inference::Inference;
 pub use init::Initialization;
 pub use layer::{InputGradient, Layer, Pass, open_gate};
-pub use layers::{Bias, Dense, Flatten, LeakyRelu, NoBias, Relu, Sigmoid, Tanh};
+pub use layers::{
+    Bias, Concat, Dense, Flatten, Frozen, FrozenPrefix, Identity, Keep, LeakyRelu, NoBias, Projection, Relu, Residual,
+    ResidualProjection, Sigmoid, SplitLast, Tanh, TrainableLast, trainable_last,
+};
 pub use learner::Learner;
 pub use loss::{CrossEntropy, Loss, MeanSquaredError, TargetError};
 pub use memory::Memory;

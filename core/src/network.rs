@@ -3,6 +3,7 @@
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
+use crate::layers::Projection;
 use crate::params::{Name, Params};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, Zero};
@@ -109,6 +110,21 @@ macro_rules! chain {
             }
         }
 
+        impl<X0: 'static, $($y: 'static,)+ $($stage: Layer<$x, Output = $y>),+> Projection<X0> for ($($stage,)+)
+        where
+            A: Projection<X0>,
+        {
+            fn add_input_gradient(
+                &self,
+                params: &Self::Params,
+                x: &mut X0,
+                tape: &mut Self::Tape,
+                want: InputGradient,
+            ) {
+                self.0.add_input_gradient(&params.0, x, &mut tape.0, want);
+            }
+        }
+
         impl<X0: 'static, $($y: 'static,)+ $($stage: Layer<$x, Output = $y>),+> Layer<X0> for ($($stage,)+) {
             type Output = $last;
             type Params = ($($stage::Params,)+);
@@ -178,15 +194,15 @@ macro_rules! infer {
                 largest
             };
 
-            fn infer<'b>(
-                &self,
-                params: &Self::Params,
-                here: &'b mut [f32],
-                there: &'b mut [f32],
-            ) -> (&'b mut [f32], &'b mut [f32]) {
+            const SWAPS: bool = false $(^ <$stage as Inference<$x>>::SWAPS)+;
+
+            fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]) {
                 let (x, other) = (here, there);
-                $(let (x, other) = self.$i.infer(&params.$i, x, other);)+
-                (x, other)
+                $(
+                    self.$i.infer(&params.$i, x, other);
+                    let (x, other) = if <$stage as Inference<$x>>::SWAPS { (other, x) } else { (x, other) };
+                )+
+                let _ = (x, other);
             }
         }
     };

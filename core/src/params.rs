@@ -103,7 +103,7 @@ impl defmt::Format for Name<'_> {
 /// assert_eq!(names[0], ("0.weight".to_string(), 2048));
 /// assert_eq!(names[3], ("2.bias".to_string(), 10));
 /// ```
-pub trait Params: Zero {
+pub trait Params: Zero + 'static {
     /// The number of values.
     const COUNT: usize;
 

@@ -134,9 +134,14 @@ impl<T: Tensor, const N: usize> Tensor for [T; N] {
 /// of elements differ.
 pub(crate) fn reshape<X: Tensor, Y: Tensor>(x: &mut X) -> &mut Y {
     const { assert!(X::LEN == Y::LEN, "the number of elements is not that of the input") };
-    match Y::unflatten(x.flat_mut()).first_mut() {
+    first(x.flat_mut())
+}
+
+/// The tensor that `flat` begins with. The caller has made sure that it is long enough.
+pub(crate) fn first<Y: Tensor>(flat: &mut [f32]) -> &mut Y {
+    match Y::unflatten(flat).first_mut() {
         Some(y) => y,
-        // Never taken: the assertion above has compared the lengths. Without a panic path there is nothing to say.
+        // Never taken, if the lengths were compared. Without a panic path there is nothing to say.
         None => loop {
             core::hint::spin_loop();
         },

@@ -5,6 +5,11 @@
 use crate::layer::{InputGradient, Pass, open_gate};
 use crate::math;
 
+/// Copies as many values as both have.
+pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+}
+
 /// Overwrites an input by its gradient, as far as `want` asks: a zero is a closed gate and stays.
 pub(crate) fn replace(x: &mut f32, gradient: f32, want: InputGradient) {
     match want {

@@ -1,15 +1,25 @@
 //! The layers, one a file.
 
+pub mod concat;
 pub mod dense;
 pub mod flatten;
+pub mod frozen;
+pub mod identity;
 pub mod leaky_relu;
+pub mod projection;
 pub mod relu;
+pub mod residual;
 pub mod sigmoid;
 pub mod tanh;
 
+pub use concat::Concat;
 pub use dense::{Bias, Dense, NoBias};
 pub use flatten::Flatten;
+pub use frozen::{Frozen, FrozenPrefix, SplitLast, TrainableLast, trainable_last};
+pub use identity::{Identity, Keep};
 pub use leaky_relu::LeakyRelu;
+pub use projection::Projection;
 pub use relu::Relu;
+pub use residual::{Residual, ResidualProjection};
 pub use sigmoid::Sigmoid;
 pub use tanh::Tanh;
