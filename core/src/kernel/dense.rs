@@ -15,15 +15,25 @@ use crate::layer::{InputGradient, open_gate};
 /// Outputs computed together: their sums stay in registers while the weights stream past.
 const TILE: usize = 8;
 /// Lanes of the dot product.
-const LANES: usize = 4;
+pub(crate) const LANES: usize = 4;
 
 /// y = b + x W. `weight` has `x.len() * y.len()` elements; `bias` as many as `y`, or none for b = 0.
 pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    start(bias, y);
+    add_product(x, weight, y);
+}
+
+/// y = b.
+pub(crate) fn start(bias: &[f32], y: &mut [f32]) {
     if bias.len() == y.len() {
         y.copy_from_slice(bias);
     } else {
         y.fill(0.0);
     }
+}
+
+/// y += x W.
+pub(crate) fn add_product(x: &[f32], weight: &[f32], y: &mut [f32]) {
     let outputs = y.len();
     let mut columns = weight;
     let (tiles, rest) = y.as_chunks_mut::<TILE>();
@@ -122,7 +132,7 @@ pub(crate) fn add_input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want
 }
 
 /// g += x d.
-fn add_scaled(gradient: &mut [f32], x: f32, dy: &[f32]) {
+pub(crate) fn add_scaled(gradient: &mut [f32], x: f32, dy: &[f32]) {
     for (g, d) in gradient.iter_mut().zip(dy) {
         *g += x * d;
     }
@@ -155,9 +165,45 @@ fn add_scaled_and_dot(gradient: &mut [f32], x: f32, dy: &[f32], row: &[f32]) -> 
     finish(lanes, row_rest, dy_rest)
 }
 
+/// Adds the products to the lanes, those of the last group too: product `j` to lane `j mod 4`.
+#[inline(always)]
+pub(crate) fn add_dot(lanes: &mut [f32; LANES], row: &[f32], dy: &[f32]) {
+    let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
+    for (row, dy) in rows.iter().zip(dys) {
+        for ((lane, w), d) in lanes.iter_mut().zip(row).zip(dy) {
+            *lane += w * d;
+        }
+    }
+    for ((lane, w), d) in lanes.iter_mut().zip(row_rest).zip(dy_rest) {
+        *lane += w * d;
+    }
+}
+
+/// g += x d, and [`add_dot`], in one pass over `dy`.
+#[inline(always)]
+pub(crate) fn add_scaled_and_dot_to(lanes: &mut [f32; LANES], gradient: &mut [f32], x: f32, dy: &[f32], row: &[f32]) {
+    let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
+    let (gradients, gradient_rest) = gradient.as_chunks_mut::<LANES>();
+    for ((row, dy), gradient) in rows.iter().zip(dys).zip(gradients) {
+        for (((lane, w), d), g) in lanes.iter_mut().zip(row).zip(dy).zip(gradient) {
+            *lane += w * d;
+            *g += x * d;
+        }
+    }
+    for (((lane, w), d), g) in lanes.iter_mut().zip(row_rest).zip(dy_rest).zip(gradient_rest) {
+        *lane += w * d;
+        *g += x * d;
+    }
+}
+
+/// The sum of the lanes.
+pub(crate) fn join([a, b, c, d]: [f32; LANES]) -> f32 {
+    (a + c) + (b + d)
+}
+
 /// Joins the lanes and adds the last products.
-fn finish([a, b, c, d]: [f32; LANES], row_rest: &[f32], dy_rest: &[f32]) -> f32 {
-    let mut sum = (a + c) + (b + d);
+fn finish(lanes: [f32; LANES], row_rest: &[f32], dy_rest: &[f32]) -> f32 {
+    let mut sum = join(lanes);
     for (w, d) in row_rest.iter().zip(dy_rest) {
         sum += w * d;
     }

@@ -3,7 +3,9 @@
 //! Every kernel fixes the order of its sums: multiply, then add, never fused, never reassociated, so that each platform
 //! computes the same bits. None indexes, so none can panic.
 
+pub(crate) mod conv;
 pub(crate) mod dense;
+pub(crate) mod depthwise;
 pub(crate) mod descent;
 pub(crate) mod elementwise;
 pub(crate) mod softmax;

@@ -7,9 +7,11 @@ use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
+use crate::layers::linear::linear_layer;
+use crate::layers::{LinearLayer, Projection};
 use crate::params::Linear;
 use crate::rng::Rng;
-use crate::tensor::{Tensor, Zero};
+use crate::tensor::Tensor;
 
 /// Whether a linear layer has a bias: [`Bias`] or [`NoBias`].
 pub trait BiasChoice: fmt::Debug + Copy {
@@ -78,50 +80,40 @@ impl<const O: usize, B> defmt::Format for Dense<O, B> {
     }
 }
 
-impl<const I: usize, const O: usize, B: BiasChoice> Layer<[f32; I]> for Dense<O, B> {
-    type Output = [f32; O];
-    type Params = Linear<[[f32; O]; I], B::Of<O>>;
-    type Tape = [f32; O];
-    const KEEPS_INPUT: bool = true;
-    const KEEPS_OUTPUT_GRADIENT: bool = true;
+impl<const I: usize, const O: usize, B: BiasChoice> LinearLayer<[f32; I]> for Dense<O, B> {
+    type Weight = [[f32; O]; I];
+    type Bias = B::Of<O>;
+    const FAN_IN: usize = I;
+    const FAN_OUT: usize = O;
 
-    fn forward<'t>(
-        &self,
-        params: &Self::Params,
-        x: &'t mut [f32; I],
-        tape: &'t mut Self::Tape,
-        _: Pass,
-    ) -> &'t mut [f32; O] {
+    fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
         const { assert!(O > 0, "Dense<O>: a dense layer needs at least one output") };
-        kernel::dense::forward(x, params.weight.flat(), params.bias.flat(), tape);
-        tape
+        kernel::dense::forward(x, weight, bias, y);
     }
 
-    fn output<'t>(_: &'t mut [f32; I], tape: &'t mut Self::Tape) -> &'t mut [f32; O] {
-        tape
-    }
-
-    fn backward(
+    fn gradients(
         &self,
-        params: &Self::Params,
-        x: &mut [f32; I],
-        dy: &mut Self::Tape,
-        grads: Option<&mut Self::Params>,
+        x: &mut [f32],
+        weight: &[f32],
+        dy: &[f32],
+        weight_gradient: &mut [f32],
+        bias_gradient: &mut [f32],
         want: InputGradient,
     ) {
-        match grads {
-            Some(grads) => {
-                let (weight, bias) = (grads.weight.flat_mut(), grads.bias.flat_mut());
-                kernel::dense::backward(x, params.weight.flat(), dy, weight, bias, want);
-            }
-            None => kernel::dense::input_gradient(x, params.weight.flat(), dy, want),
-        }
+        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, want);
     }
 
-    fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {
-        after.fill(params.weight.flat_mut(), I, O, rng);
-        params.bias = Zero::ZERO;
+    fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+        kernel::dense::input_gradient(x, weight, dy, want);
+    }
+
+    fn add_to_input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+        kernel::dense::add_input_gradient(x, weight, dy, want);
+    }
+
+    fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]) {
+        kernel::conv::bias_backward(O, dy, bias_gradient);
     }
 }
 
-inference_in_tape!([const I: usize, const O: usize, B: BiasChoice] [f32; I] => Dense<O, B>);
+linear_layer!([const I: usize, const O: usize, B: BiasChoice] [f32; I] => Dense<O, B> => [f32; O]);

@@ -1,9 +1,6 @@
 //! Layers whose input gradient can be added to another.
 
-use crate::kernel;
 use crate::layer::{InputGradient, Layer};
-use crate::layers::dense::{BiasChoice, Dense};
-use crate::tensor::Tensor;
 
 /// A layer that can add dL/dx to a gradient that is already there: what the shortcut of a
 /// [`ResidualProjection`](crate::ResidualProjection) does.
@@ -20,10 +17,4 @@ pub trait Projection<X>: Layer<X> {
     /// [`backward`](Layer::backward) has run before, with no input gradient wanted: in a chain every later stage has left
     /// its gradient where the first one finds it.
     fn add_input_gradient(&self, params: &Self::Params, x: &mut X, tape: &mut Self::Tape, want: InputGradient);
-}
-
-impl<const I: usize, const O: usize, B: BiasChoice> Projection<[f32; I]> for Dense<O, B> {
-    fn add_input_gradient(&self, params: &Self::Params, x: &mut [f32; I], dy: &mut [f32; O], want: InputGradient) {
-        kernel::dense::add_input_gradient(x, params.weight.flat(), dy, want);
-    }
 }

@@ -1,4 +1,5 @@
 //! Outputs, losses, gradients and optimizer steps against PyTorch's, as `reference/generate.py` wrote them: one module an area.
 
 mod basic;
+mod conv;
 mod harness;

@@ -1,0 +1,276 @@
+//! The convolution on images `[row][column][channel]`, weights `[kernel row][kernel column][in][out]`. A signal is an image of
+//! one column.
+//!
+//! Output pixel `o` of an axis reads input `i = o stride + k dilation - before` for each kernel element `k`; what lies outside
+//! the input counts as zero.
+//!
+//! | | mathematics |
+//! |---|---|
+//! | forward | `y[o][j] = b[j] + Σ_k Σ_c x[i][c] w[k][c][j]`; kernel row, kernel column and channel rising, zeros of `x` left out |
+//! | backward | for every input `x[i][c]` and every kernel element `k` that it meets: `g[k][c][j] += x[i][c] d[o][j]` unless `x` is 0; `dx[i][c] = Σ_k Σ_j w[k][c][j] d[o][j]` in four lanes; kernel row and column rising |
+//!
+//! The four lanes of `dx`: lane `l` sums the products with `j mod 4 = l`, over all kernel elements; then
+//! `(lane 0 + lane 2) + (lane 1 + lane 3)`. Each input is visited once and overwritten by its gradient, so there is no
+//! scratch; one that ReLU closed is skipped in all of it.
+
+use crate::kernel::{dense, elementwise};
+use crate::layer::{InputGradient, open_gate};
+
+/// One axis of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Axis {
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    pub(crate) dilation: usize,
+    /// How many elements of padding lie before the input.
+    pub(crate) before: usize,
+}
+
+/// A convolution's shapes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Geometry {
+    pub(crate) rows: Axis,
+    pub(crate) columns: Axis,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+}
+
+/// Kernel elements `k, k + step, ...` and for each the other end of its connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    kernel: usize,
+    kernel_step: usize,
+    other: usize,
+    other_step: usize,
+    count: usize,
+}
+
+impl Axis {
+    /// The inputs that output `o` reads: from the first kernel element inside, rising.
+    pub(crate) fn inputs_of(&self, o: usize) -> Span {
+        let dilation = self.dilation.max(1);
+        let start = o * self.stride;
+        let kernel = self.before.saturating_sub(start).div_ceil(dilation);
+        let other = (start + kernel * dilation).saturating_sub(self.before);
+        let inside = if other < self.input { (self.input - 1 - other) / dilation + 1 } else { 0 };
+        let count = self.kernel.saturating_sub(kernel).min(inside);
+        Span { kernel, kernel_step: 1, other, other_step: dilation, count }
+    }
+
+    /// The outputs that read input `i`: kernel elements rise, outputs fall. `steps` are [`steps`](Self::steps).
+    pub(crate) fn outputs_of(&self, i: usize, (kernel_step, other_step): (usize, usize)) -> Span {
+        let (stride, dilation) = (self.stride.max(1), self.dilation.max(1));
+        let none = Span { kernel: 0, kernel_step, other: 0, other_step, count: 0 };
+        let place = i + self.before;
+        for kernel in 0..self.kernel {
+            let Some(start) = place.checked_sub(kernel * dilation) else { return none };
+            let other = start / stride;
+            if other * stride == start && other < self.output {
+                let count = (self.kernel - 1 - kernel) / kernel_step.max(1);
+                let count = count.min(other / other_step.max(1)) + 1;
+                return Span { kernel, kernel_step, other, other_step, count };
+            }
+        }
+        none
+    }
+
+    /// From one kernel element that meets an input to the next: by so many kernel elements and so many outputs.
+    pub(crate) fn steps(&self) -> (usize, usize) {
+        let (stride, dilation) = (self.stride.max(1), self.dilation.max(1));
+        let (mut divisor, mut rest) = (stride, dilation);
+        while rest > 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        (stride / divisor.max(1), dilation / divisor.max(1))
+    }
+}
+
+impl Span {
+    /// Kernel element and input, both rising.
+    pub(crate) fn rising(self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.count).map(move |n| (self.kernel + n * self.kernel_step, self.other + n * self.other_step))
+    }
+
+    /// Kernel element, rising, and output, falling.
+    pub(crate) fn falling(self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.count)
+            .map(move |n| (self.kernel + n * self.kernel_step, self.other.saturating_sub(n * self.other_step)))
+    }
+}
+
+impl Geometry {
+    /// Whether each output pixel reads its own input pixel only.
+    fn is_pointwise(&self) -> bool {
+        [self.rows, self.columns].iter().all(|axis| axis.kernel == 1 && axis.stride == 1 && axis.before == 0)
+    }
+}
+
+/// `len` elements from element `at` on; none if there are not so many.
+fn part(values: &[f32], at: usize, len: usize) -> &[f32] {
+    values.get(at..).and_then(|values| values.get(..len)).unwrap_or_default()
+}
+
+fn part_mut(values: &mut [f32], at: usize, len: usize) -> &mut [f32] {
+    values.get_mut(at..).and_then(|values| values.get_mut(..len)).unwrap_or_default()
+}
+
+/// The output from input, weight and bias; the bias may be empty.
+pub(crate) fn forward(g: &Geometry, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    let mut pixels = y.chunks_exact_mut(g.outputs.max(1));
+    if g.is_pointwise() {
+        for (x, y) in x.chunks_exact(g.inputs.max(1)).zip(pixels) {
+            dense::forward(x, weight, bias, y);
+        }
+        return;
+    }
+    let element = g.inputs * g.outputs;
+    for row in 0..g.rows.output {
+        let rows = g.rows.inputs_of(row);
+        for column in 0..g.columns.output {
+            let columns = g.columns.inputs_of(column);
+            let Some(y) = pixels.next() else { return };
+            dense::start(bias, y);
+            for (kernel_row, row) in rows.rising() {
+                if columns.other_step == 1 {
+                    // Kernel elements of a row lie one after another, and so do the inputs that they meet.
+                    let at = (row * g.columns.input + columns.other) * g.inputs;
+                    let weight_at = (kernel_row * g.columns.kernel + columns.kernel) * element;
+                    let x = part(x, at, columns.count * g.inputs);
+                    dense::add_product(x, part(weight, weight_at, columns.count * element), y);
+                    continue;
+                }
+                for (kernel_column, column) in columns.rising() {
+                    let x = part(x, (row * g.columns.input + column) * g.inputs, g.inputs);
+                    let weight_at = (kernel_row * g.columns.kernel + kernel_column) * element;
+                    dense::add_product(x, part(weight, weight_at, element), y);
+                }
+            }
+        }
+    }
+}
+
+/// Calls `visit` for each input, with what is needed to find the kernel elements that it meets.
+fn for_each_input(g: &Geometry, x: &mut [f32], mut visit: impl FnMut(&mut f32, &Meeting<'_>)) {
+    let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
+    for row in 0..g.rows.input {
+        let rows = g.rows.outputs_of(row, row_steps);
+        for column in 0..g.columns.input {
+            let columns = g.columns.outputs_of(column, column_steps);
+            let Some(pixel) = pixels.next() else { return };
+            for (channel, x) in pixel.iter_mut().enumerate() {
+                visit(x, &Meeting { g, rows, columns, channel });
+            }
+        }
+    }
+}
+
+/// The kernel elements that one input meets.
+struct Meeting<'g> {
+    g: &'g Geometry,
+    rows: Span,
+    columns: Span,
+    channel: usize,
+}
+
+impl Meeting<'_> {
+    /// Calls `visit` with where a kernel element's weights begin and where the output's gradient does.
+    #[inline(always)]
+    fn for_each(&self, mut visit: impl FnMut(usize, usize)) {
+        let g = self.g;
+        for (kernel_row, row) in self.rows.falling() {
+            for (kernel_column, column) in self.columns.falling() {
+                let kernel = kernel_row * g.columns.kernel + kernel_column;
+                let pixel = row * g.columns.output + column;
+                visit((kernel * g.inputs + self.channel) * g.outputs, pixel * g.outputs);
+            }
+        }
+    }
+
+    /// dL/dx of this input.
+    fn dot(&self, weight: &[f32], dy: &[f32]) -> f32 {
+        let mut lanes = [0.0; dense::LANES];
+        let len = self.g.outputs;
+        self.for_each(|at, pixel| dense::add_dot(&mut lanes, part(weight, at, len), part(dy, pixel, len)));
+        dense::join(lanes)
+    }
+
+    /// Adds this input's part to the weights' gradients.
+    fn add_gradient(&self, gradient: &mut [f32], x: f32, dy: &[f32]) {
+        let len = self.g.outputs;
+        self.for_each(|at, pixel| dense::add_scaled(part_mut(gradient, at, len), x, part(dy, pixel, len)));
+    }
+
+    /// Both in one pass.
+    fn add_gradient_and_dot(&self, gradient: &mut [f32], x: f32, weight: &[f32], dy: &[f32]) -> f32 {
+        let mut lanes = [0.0; dense::LANES];
+        let len = self.g.outputs;
+        self.for_each(|at, pixel| {
+            let (weight, dy) = (part(weight, at, len), part(dy, pixel, len));
+            dense::add_scaled_and_dot_to(&mut lanes, part_mut(gradient, at, len), x, dy, weight);
+        });
+        dense::join(lanes)
+    }
+}
+
+/// Adds dL/dW and dL/db to the gradients, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
+/// empty.
+pub(crate) fn backward(
+    g: &Geometry,
+    x: &mut [f32],
+    weight: &[f32],
+    dy: &[f32],
+    weight_gradient: &mut [f32],
+    bias_gradient: &mut [f32],
+    want: InputGradient,
+) {
+    if g.is_pointwise() {
+        for (x, dy) in x.chunks_exact_mut(g.inputs.max(1)).zip(dy.chunks_exact(g.outputs.max(1))) {
+            dense::backward(x, weight, dy, weight_gradient, bias_gradient, want);
+        }
+        return;
+    }
+    match want {
+        InputGradient::Unused => for_each_input(g, x, |x, meeting| {
+            if *x != 0.0 {
+                meeting.add_gradient(weight_gradient, *x, dy);
+            }
+        }),
+        InputGradient::Full | InputGradient::WhereActive => for_each_input(g, x, |x, meeting| {
+            if *x != 0.0 {
+                let dx = meeting.add_gradient_and_dot(weight_gradient, *x, weight, dy);
+                *x = if want == InputGradient::WhereActive { open_gate(dx) } else { dx };
+            } else if want == InputGradient::Full {
+                *x = meeting.dot(weight, dy);
+            }
+        }),
+    }
+    bias_backward(g.outputs, dy, bias_gradient);
+}
+
+/// Adds dL/db: dL/dy of all pixels.
+pub(crate) fn bias_backward(outputs: usize, dy: &[f32], bias_gradient: &mut [f32]) {
+    for dy in dy.chunks_exact(outputs.max(1)) {
+        for (gradient, dy) in bias_gradient.iter_mut().zip(dy) {
+            *gradient += dy;
+        }
+    }
+}
+
+/// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
+pub(crate) fn input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+    if want != InputGradient::Unused {
+        for_each_input(g, x, |x, meeting| {
+            if *x != 0.0 || want == InputGradient::Full {
+                elementwise::replace(x, meeting.dot(weight, dy), want);
+            }
+        });
+    }
+}
+
+/// Adds dL/dx to the gradient that `x` holds: everywhere, or where a gate is open.
+pub(crate) fn add_input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+    for_each_input(g, x, |x, meeting| elementwise::add_gradient(x, meeting.dot(weight, dy), want));
+}

@@ -1,0 +1,201 @@
+//! The depthwise convolution: each channel by itself, weights `[kernel row][kernel column][channel]`.
+//!
+//! `y[o][c] = b[c] + Σ_k x[i][c] w[k][c]`; `g[k][c] += x[i][c] d[o][c]`; `dx[i][c] = Σ_k w[k][c] d[o][c]`; kernel row and column
+//! rising. Channels are taken eight at a time, then one by one; each is a sum of its own.
+
+use crate::kernel::conv::{Geometry, Span};
+use crate::kernel::dense;
+use crate::kernel::elementwise;
+use crate::layer::InputGradient;
+
+/// Channels whose sums stay in registers while the kernel passes over.
+const TILE: usize = 8;
+
+/// `N` elements from element `at` on.
+fn tile<const N: usize>(values: &[f32], at: usize) -> Option<&[f32; N]> {
+    values.get(at..).and_then(|values| values.first_chunk())
+}
+
+fn tile_mut<const N: usize>(values: &mut [f32], at: usize) -> Option<&mut [f32; N]> {
+    values.get_mut(at..).and_then(|values| values.first_chunk_mut())
+}
+
+/// The output from input, weight and bias; the bias may be empty.
+pub(crate) fn forward(g: &Geometry, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    let channels = g.inputs;
+    let mut pixels = y.chunks_exact_mut(channels.max(1));
+    for row in 0..g.rows.output {
+        let rows = g.rows.inputs_of(row);
+        for column in 0..g.columns.output {
+            let columns = g.columns.inputs_of(column);
+            let Some(y) = pixels.next() else { return };
+            dense::start(bias, y);
+            let (tiles, rest) = y.as_chunks_mut::<TILE>();
+            let mut channel = 0;
+            for y in tiles {
+                sum(g, rows, columns, channel, x, weight, y);
+                channel += TILE;
+            }
+            for y in rest.as_chunks_mut::<1>().0 {
+                sum(g, rows, columns, channel, x, weight, y);
+                channel += 1;
+            }
+        }
+    }
+}
+
+/// Adds the kernel's products to `N` channels of an output pixel.
+fn sum<const N: usize>(
+    g: &Geometry,
+    rows: Span,
+    columns: Span,
+    channel: usize,
+    x: &[f32],
+    weight: &[f32],
+    y: &mut [f32; N],
+) {
+    let mut sums = *y;
+    for (kernel_row, row) in rows.rising() {
+        for (kernel_column, column) in columns.rising() {
+            let x = tile::<N>(x, (row * g.columns.input + column) * g.inputs + channel);
+            let w = tile::<N>(weight, (kernel_row * g.columns.kernel + kernel_column) * g.inputs + channel);
+            if let (Some(x), Some(w)) = (x, w) {
+                for ((sum, x), w) in sums.iter_mut().zip(x).zip(w) {
+                    *sum += x * w;
+                }
+            }
+        }
+    }
+    *y = sums;
+}
+
+/// Calls `visit` with eight inputs, or one, of each pixel.
+fn for_each_tile(g: &Geometry, x: &mut [f32], mut visit: impl Visit) {
+    let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
+    for row in 0..g.rows.input {
+        let rows = g.rows.outputs_of(row, row_steps);
+        for column in 0..g.columns.input {
+            let columns = g.columns.outputs_of(column, column_steps);
+            let Some(pixel) = pixels.next() else { return };
+            let (tiles, rest) = pixel.as_chunks_mut::<TILE>();
+            let mut channel = 0;
+            for x in tiles {
+                visit.tile(x, &Meeting { g, rows, columns, channel });
+                channel += TILE;
+            }
+            for x in rest.as_chunks_mut::<1>().0 {
+                visit.tile(x, &Meeting { g, rows, columns, channel });
+                channel += 1;
+            }
+        }
+    }
+}
+
+/// The kernel elements that some channels of one input pixel meet.
+struct Meeting<'g> {
+    g: &'g Geometry,
+    rows: Span,
+    columns: Span,
+    channel: usize,
+}
+
+impl Meeting<'_> {
+    /// Calls `visit` with where the kernel element's weights begin and where the output's gradient does.
+    #[inline(always)]
+    fn for_each(&self, mut visit: impl FnMut(usize, usize)) {
+        let g = self.g;
+        for (kernel_row, row) in self.rows.falling() {
+            for (kernel_column, column) in self.columns.falling() {
+                let kernel = kernel_row * g.columns.kernel + kernel_column;
+                let pixel = row * g.columns.output + column;
+                visit(kernel * g.inputs + self.channel, pixel * g.inputs + self.channel);
+            }
+        }
+    }
+
+    /// dL/dx of these inputs.
+    fn dot<const N: usize>(&self, weight: &[f32], dy: &[f32]) -> [f32; N] {
+        let mut sums = [0.0; N];
+        self.for_each(|at, pixel| {
+            if let (Some(w), Some(d)) = (tile::<N>(weight, at), tile::<N>(dy, pixel)) {
+                for ((sum, w), d) in sums.iter_mut().zip(w).zip(d) {
+                    *sum += w * d;
+                }
+            }
+        });
+        sums
+    }
+}
+
+/// What is done with the inputs of a pixel.
+trait Visit {
+    fn tile<const N: usize>(&mut self, x: &mut [f32; N], meeting: &Meeting<'_>);
+}
+
+/// Adds to the weights' gradients, and leaves dL/dx.
+struct Backward<'a> {
+    weight: &'a [f32],
+    dy: &'a [f32],
+    gradient: &'a mut [f32],
+    want: InputGradient,
+}
+
+impl Visit for Backward<'_> {
+    fn tile<const N: usize>(&mut self, x: &mut [f32; N], meeting: &Meeting<'_>) {
+        let values = *x;
+        meeting.for_each(|at, pixel| {
+            if let (Some(g), Some(d)) = (tile_mut::<N>(self.gradient, at), tile::<N>(self.dy, pixel)) {
+                for ((g, x), d) in g.iter_mut().zip(&values).zip(d) {
+                    *g += x * d;
+                }
+            }
+        });
+        if self.want != InputGradient::Unused {
+            let dx = meeting.dot::<N>(self.weight, self.dy);
+            x.iter_mut().zip(dx).for_each(|(x, dx)| elementwise::replace(x, dx, self.want));
+        }
+    }
+}
+
+/// Leaves dL/dx, or adds it to what is there.
+struct Input<'a> {
+    weight: &'a [f32],
+    dy: &'a [f32],
+    apply: fn(&mut f32, f32, InputGradient),
+    want: InputGradient,
+}
+
+impl Visit for Input<'_> {
+    fn tile<const N: usize>(&mut self, x: &mut [f32; N], meeting: &Meeting<'_>) {
+        let dx = meeting.dot::<N>(self.weight, self.dy);
+        x.iter_mut().zip(dx).for_each(|(x, dx)| (self.apply)(x, dx, self.want));
+    }
+}
+
+/// Adds dL/dW and dL/db to the gradients, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
+/// empty.
+pub(crate) fn backward(
+    g: &Geometry,
+    x: &mut [f32],
+    weight: &[f32],
+    dy: &[f32],
+    weight_gradient: &mut [f32],
+    bias_gradient: &mut [f32],
+    want: InputGradient,
+) {
+    for_each_tile(g, x, Backward { weight, dy, gradient: weight_gradient, want });
+    crate::kernel::conv::bias_backward(g.inputs, dy, bias_gradient);
+}
+
+/// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
+pub(crate) fn input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+    if want != InputGradient::Unused {
+        for_each_tile(g, x, Input { weight, dy, apply: elementwise::replace, want });
+    }
+}
+
+/// Adds dL/dx to the gradient that `x` holds: everywhere, or where a gate is open.
+pub(crate) fn add_input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+    for_each_tile(g, x, Input { weight, dy, apply: elementwise::add_gradient, want });
+}

@@ -1,0 +1,104 @@
+//! What linear layers have in common: a weight, a bias, and their arithmetic on slices.
+
+use crate::layer::{InputGradient, Layer};
+use crate::tensor::Tensor;
+
+/// A layer `y = W x + b` for some shape of `W`: dense, convolution, depthwise convolution.
+///
+/// Its parameters are a [`Linear`](crate::Linear) of `Weight` and `Bias`; its tape is its output. What it does on slices is here,
+/// so that its weight and its bias may come from different places, as in [`BiasOnly`](crate::BiasOnly).
+pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
+    /// The weight, input-major.
+    type Weight: Tensor;
+    /// One value an output channel, or none.
+    type Bias: Tensor;
+    /// How many inputs an output reads.
+    const FAN_IN: usize;
+    /// How many outputs read an input, padding and stride aside.
+    const FAN_OUT: usize;
+
+    /// The output, from input, weight and bias.
+    fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]);
+
+    /// Adds the gradients of weight and bias, and leaves dL/dx in `x` as far as `want` asks.
+    fn gradients(
+        &self,
+        x: &mut [f32],
+        weight: &[f32],
+        dy: &[f32],
+        weight_gradient: &mut [f32],
+        bias_gradient: &mut [f32],
+        want: InputGradient,
+    );
+
+    /// Leaves dL/dx in `x` as far as `want` asks; of `x` it reads its gates alone.
+    fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient);
+
+    /// Adds dL/dx to the gradient in `x`.
+    fn add_to_input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient);
+
+    /// Adds the gradient of the bias alone.
+    fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]);
+}
+
+/// Implements `Layer`, `Projection` and `Inference` for a `LinearLayer`:
+/// `linear_layer!([const I: usize, const O: usize, B: BiasChoice] [f32; I] => Dense<O, B> => [f32; O]);`
+macro_rules! linear_layer {
+    ([$($generics:tt)*] $x:ty => $layer:ty => $y:ty) => {
+        impl<$($generics)*> Layer<$x> for $layer {
+            type Output = $y;
+            type Params = Linear<<Self as LinearLayer<$x>>::Weight, <Self as LinearLayer<$x>>::Bias>;
+            type Tape = $y;
+            const KEEPS_INPUT: bool = true;
+            const KEEPS_OUTPUT_GRADIENT: bool = true;
+
+            fn forward<'t>(
+                &self,
+                params: &Self::Params,
+                x: &'t mut $x,
+                tape: &'t mut $y,
+                _: Pass,
+            ) -> &'t mut $y {
+                LinearLayer::<$x>::product(self, x.flat(), params.weight.flat(), params.bias.flat(), tape.flat_mut());
+                tape
+            }
+
+            fn output<'t>(_: &'t mut $x, tape: &'t mut $y) -> &'t mut $y {
+                tape
+            }
+
+            fn backward(
+                &self,
+                params: &Self::Params,
+                x: &mut $x,
+                dy: &mut $y,
+                grads: Option<&mut Self::Params>,
+                want: InputGradient,
+            ) {
+                let (x, weight, dy) = (x.flat_mut(), params.weight.flat(), dy.flat());
+                match grads {
+                    Some(Linear { weight: weight_gradient, bias }) => {
+                        LinearLayer::<$x>::gradients(self, x, weight, dy, weight_gradient.flat_mut(), bias.flat_mut(), want);
+                    }
+                    None => LinearLayer::<$x>::input_gradient(self, x, weight, dy, want),
+                }
+            }
+
+            fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {
+                let (fan_in, fan_out) = (<Self as LinearLayer<$x>>::FAN_IN, <Self as LinearLayer<$x>>::FAN_OUT);
+                after.fill(params.weight.flat_mut(), fan_in, fan_out, rng);
+                params.bias.flat_mut().fill(0.0);
+            }
+        }
+
+        impl<$($generics)*> Projection<$x> for $layer {
+            fn add_input_gradient(&self, params: &Self::Params, x: &mut $x, dy: &mut $y, want: InputGradient) {
+                LinearLayer::<$x>::add_to_input_gradient(self, x.flat_mut(), params.weight.flat(), dy.flat(), want);
+            }
+        }
+
+        inference_in_tape!([$($generics)*] $x => $layer);
+    };
+}
+
+pub(crate) use linear_layer;
