@@ -29,9 +29,9 @@ pub use inference::Inference;
 pub use init::Initialization;
 pub use layer::{InputGradient, Layer, Pass, open_gate};
 pub use layers::{
-    Bias, Concat, Conv1d, Conv2d, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten, Frozen, FrozenPrefix, Identity,
-    Keep, LeakyRelu, LinearLayer, NoBias, Projection, Relu, Residual, ResidualProjection, Sigmoid, SplitLast, Tanh,
-    TrainableLast, trainable_last,
+    AveragePool, Bias, Concat, Conv1d, Conv2d, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten, Frozen, FrozenPrefix,
+    GlobalAveragePool, GlobalMaxPool, Identity, Keep, LeakyRelu, LinearLayer, MaxPool, NoBias, Projection, Relu,
+    Residual, ResidualProjection, Sigmoid, SplitLast, Tanh, TrainableLast, trainable_last,
 };
 pub use learner::Learner;
 pub use loss::{CrossEntropy, Loss, MeanSquaredError, TargetError};

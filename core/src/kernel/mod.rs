@@ -8,4 +8,5 @@ pub(crate) mod dense;
 pub(crate) mod depthwise;
 pub(crate) mod descent;
 pub(crate) mod elementwise;
+pub(crate) mod pool;
 pub(crate) mod softmax;

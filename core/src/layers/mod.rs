@@ -10,11 +10,13 @@ pub mod identity;
 pub mod leaky_relu;
 pub mod linear;
 mod padding;
+pub mod pool;
 pub mod projection;
 pub mod relu;
 pub mod residual;
 pub mod sigmoid;
 pub mod tanh;
+mod window;
 
 pub use concat::Concat;
 pub use conv::{Conv1d, Conv2d};
@@ -25,6 +27,7 @@ pub use frozen::{Frozen, FrozenPrefix, SplitLast, TrainableLast, trainable_last}
 pub use identity::{Identity, Keep};
 pub use leaky_relu::LeakyRelu;
 pub use linear::LinearLayer;
+pub use pool::{AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool};
 pub use projection::Projection;
 pub use relu::Relu;
 pub use residual::{Residual, ResidualProjection};

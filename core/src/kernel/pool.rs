@@ -1,0 +1,192 @@
+//! Pooling over images `[row][column][channel]`; a signal is an image of one column. No window reaches over the edge.
+//!
+//! The maximum of a window is its first largest element, rows and columns rising; NaN is larger than anything. For the
+//! backward pass no index array is kept: once the maxima of a window are known, the place of input `j`, in storage order, takes
+//! the position of the maximum that output `j` is. That input is needed no more: it never lies behind the first
+//! element of window `j`, and all later windows (of the same channel) begin behind it.
+//!
+//! The mean of a window is the sum in rising order over the number of its elements.
+
+use crate::kernel::conv::{Axis, Geometry};
+use crate::kernel::elementwise;
+use crate::layer::{InputGradient, open_gate};
+
+/// Set in the position of a maximum that is zero: a gate that ReLU closed.
+const CLOSED: u32 = 1 << 31;
+
+/// Whether `value` beats the largest so far.
+fn beats(value: f32, largest: f32) -> bool {
+    value > largest || value.is_nan()
+}
+
+/// y is the maximum of each window; before a backward pass, `x` takes the positions of the maxima.
+pub(crate) fn max(g: &Geometry, x: &mut [f32], y: &mut [f32], keep: bool) {
+    let channels = g.inputs.max(1);
+    let mut places = y.iter_mut().enumerate();
+    for row in 0..g.rows.output {
+        for column in 0..g.columns.output {
+            for channel in 0..channels {
+                let Some((j, y)) = places.next() else { return };
+                let mut largest = (0, f32::NAN);
+                for (row_index, row) in g.rows.inputs_of(row).rising() {
+                    for (column_index, column) in g.columns.inputs_of(column).rising() {
+                        let at = (row * g.columns.input + column) * channels + channel;
+                        let value = x.get(at).copied().unwrap_or_default();
+                        if (row_index == 0 && column_index == 0) || beats(value, largest.1) {
+                            largest = (at as u32, value);
+                        }
+                    }
+                }
+                *y = largest.1;
+                if keep && let Some(place) = x.get_mut(j) {
+                    let closed = if largest.1 == 0.0 { CLOSED } else { 0 };
+                    *place = f32::from_bits(largest.0 | closed);
+                }
+            }
+        }
+    }
+}
+
+/// dx is the sum of dy over the windows whose maximum an input is, zero elsewhere. `x` holds the positions of the maxima.
+pub(crate) fn max_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
+    if want == InputGradient::Unused {
+        return;
+    }
+    x.iter_mut().skip(dy.len()).for_each(|x| *x = 0.0);
+    // From the last: a position lies at its output's place or behind it, where the gradient already is.
+    for (j, dy) in dy.iter().enumerate().rev() {
+        let Some(place) = x.get_mut(j) else { continue };
+        let bits = place.to_bits();
+        *place = 0.0;
+        if bits & CLOSED != 0 && want == InputGradient::WhereActive {
+            continue;
+        }
+        if let Some(dx) = x.get_mut((bits & !CLOSED) as usize) {
+            *dx = if want == InputGradient::WhereActive { open_gate(*dx + dy) } else { *dx + dy };
+        }
+    }
+}
+
+/// y is the mean of each window.
+pub(crate) fn average(g: &Geometry, x: &[f32], y: &mut [f32]) {
+    let channels = g.inputs.max(1);
+    let mut pixels = y.chunks_exact_mut(channels);
+    let elements = elements(g);
+    for row in 0..g.rows.output {
+        for column in 0..g.columns.output {
+            let Some(y) = pixels.next() else { return };
+            y.fill(0.0);
+            for (_, row) in g.rows.inputs_of(row).rising() {
+                for (_, column) in g.columns.inputs_of(column).rising() {
+                    let at = (row * g.columns.input + column) * channels;
+                    y.iter_mut().zip(x.get(at..).unwrap_or_default()).for_each(|(y, x)| *y += x);
+                }
+            }
+            y.iter_mut().for_each(|y| *y /= elements);
+        }
+    }
+}
+
+/// The number of elements in a window.
+fn elements(g: &Geometry) -> f32 {
+    (g.rows.kernel * g.columns.kernel) as f32
+}
+
+/// dx is the sum of dy over the windows that an input is in, over the number of a window's elements.
+pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: InputGradient) {
+    let channels = g.inputs.max(1);
+    let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let elements = elements(g);
+    let mut pixels = x.chunks_exact_mut(channels);
+    for row in 0..g.rows.input {
+        let rows = g.rows.outputs_of(row, row_steps);
+        for column in 0..g.columns.input {
+            let columns = g.columns.outputs_of(column, column_steps);
+            let Some(pixel) = pixels.next() else { return };
+            for (channel, x) in pixel.iter_mut().enumerate() {
+                let mut sum = 0.0;
+                for (_, row) in rows.falling() {
+                    for (_, column) in columns.falling() {
+                        let at = (row * g.columns.output + column) * channels + channel;
+                        sum += dy.get(at).copied().unwrap_or_default();
+                    }
+                }
+                elementwise::replace(x, sum / elements, want);
+            }
+        }
+    }
+}
+
+/// One window over all positions: what a global pool is.
+pub(crate) const fn global(positions: usize, channels: usize) -> Geometry {
+    let rows = Axis { input: positions, output: 1, kernel: positions, stride: 1, dilation: 1, before: 0 };
+    let columns = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
+    Geometry { rows, columns, inputs: channels, outputs: channels }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn axis(input: usize, kernel: usize, stride: usize) -> Axis {
+        Axis { input, output: (input - kernel) / stride + 1, kernel, stride, dilation: 1, before: 0 }
+    }
+
+    /// Every window shape on small images against the definition, with the gradient scattered to a copy.
+    #[test]
+    fn the_places_of_inputs_hold_the_positions_without_losing_any() {
+        let mut rng = Rng::new(4);
+        for (height, width, channels) in [(1, 1, 1), (4, 1, 2), (5, 4, 3), (6, 7, 1)] {
+            for (kh, kw, sh, sw) in [(1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 1, 1), (3, 2, 2, 1), (2, 3, 1, 3), (4, 1, 1, 2)]
+            {
+                if kh > height || kw > width {
+                    continue;
+                }
+                let g = Geometry {
+                    rows: axis(height, kh, sh),
+                    columns: axis(width, kw, sw),
+                    inputs: channels,
+                    outputs: channels,
+                };
+                let outputs = g.rows.output * g.columns.output * channels;
+                // Few values, so that there are ties, and zeros.
+                let x: Vec<f32> = (0..height * width * channels).map(|_| rng.below(4) as f32).collect();
+                let dy: Vec<f32> = (0..outputs).map(|_| rng.symmetric(1.0)).collect();
+                for want in [InputGradient::Full, InputGradient::WhereActive] {
+                    let (mut place, mut y) = (x.clone(), vec![9.0; outputs]);
+                    max(&g, &mut place, &mut y, true);
+                    max_backward(&mut place, &dy, want);
+                    let mut expected = vec![0.0; x.len()];
+                    for j in (0..outputs).rev() {
+                        let (pixel, channel) = (j / channels, j % channels);
+                        let (row, column) = (pixel / g.columns.output, pixel % g.columns.output);
+                        let window: Vec<usize> = (0..kh * kw)
+                            .map(|k| ((row * sh + k / kw) * width + column * sw + k % kw) * channels + channel)
+                            .collect();
+                        let first = window.iter().copied().reduce(|a, b| if x[b] > x[a] { b } else { a }).unwrap();
+                        assert_eq!(y[j], x[first]);
+                        if want == InputGradient::Full || x[first] != 0.0 {
+                            expected[first] += dy[j];
+                        }
+                    }
+                    assert_eq!(place, expected, "{g:?} {want:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nan_is_the_maximum_and_predicting_keeps_the_input() {
+        let g = global(3, 1);
+        let (mut x, mut y) = ([1.0, f32::NAN, 2.0], [0.0]);
+        max(&g, &mut x, &mut y, false);
+        assert!(y[0].is_nan());
+        assert_eq!((x[0], x[2]), (1.0, 2.0));
+        let mut x = [f32::NEG_INFINITY; 3];
+        max(&g, &mut x, &mut y, true);
+        assert_eq!(y, [f32::NEG_INFINITY]);
+    }
+}
