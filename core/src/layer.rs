@@ -45,7 +45,7 @@ impl Pass {
 }
 
 /// How much of the gradient with respect to a layer's input, dL/dx, somebody will read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum InputGradient {
     /// Nobody reads it: the layer is the first one that learns. It is not computed, and `x` keeps whatever it holds.
@@ -56,6 +56,9 @@ pub enum InputGradient {
     /// zero, and it already stands there. Where an open gate's gradient is zero, -0.0 is left ([`open_gate`]), so that
     /// closed gates can still be told when several gradients are to be added up.
     WhereActive,
+    /// As [`WhereActive`](Self::WhereActive), and an element of `x` at this bound or above gets +0.0: `x` came out of ReLU6,
+    /// saturated.
+    WhereBelow(f32),
 }
 
 /// The gradient to leave at an open gate: `gradient`, with +0.0 replaced by -0.0. A closed gate is +0.0.
@@ -69,7 +72,45 @@ impl InputGradient {
     pub const fn if_used(self, needed: Self) -> Self {
         match self {
             Self::Unused => Self::Unused,
-            Self::Full | Self::WhereActive => needed,
+            Self::Full | Self::WhereActive | Self::WhereBelow(_) => needed,
+        }
+    }
+
+    /// What ReLU reads of its output's gradient, if this is what is wanted of it: gates that were closed before it stay so.
+    pub const fn through_gate(self) -> Self {
+        match self {
+            Self::Unused => Self::Unused,
+            Self::Full | Self::WhereActive => Self::WhereActive,
+            Self::WhereBelow(bound) => Self::WhereBelow(bound),
+        }
+    }
+
+    /// The same for a rising function of `x`, which has taken its place: with the function of the bound.
+    pub(crate) fn mapped(self, function: impl FnOnce(f32) -> f32) -> Self {
+        match self {
+            Self::WhereBelow(bound) => Self::WhereBelow(function(bound)),
+            _ => self,
+        }
+    }
+
+    /// Whether a zero of `x` is a closed gate.
+    pub const fn is_gated(self) -> bool {
+        matches!(self, Self::WhereActive | Self::WhereBelow(_))
+    }
+
+    /// What to leave in place of an `x` that is not zero, for the gradient `dx`.
+    #[must_use]
+    pub fn at(self, x: f32, dx: f32) -> f32 {
+        match self {
+            Self::Unused | Self::Full => dx,
+            Self::WhereActive => open_gate(dx),
+            Self::WhereBelow(bound) => {
+                if x >= bound {
+                    0.0
+                } else {
+                    open_gate(dx)
+                }
+            }
         }
     }
 }

@@ -14,7 +14,7 @@
 //! scratch; one that ReLU closed is skipped in all of it.
 
 use crate::kernel::{dense, elementwise};
-use crate::layer::{InputGradient, open_gate};
+use crate::layer::InputGradient;
 
 /// One axis of a convolution.
 #[derive(Debug, Clone, Copy)]
@@ -238,14 +238,16 @@ pub(crate) fn backward(
                 meeting.add_gradient(weight_gradient, *x, dy);
             }
         }),
-        InputGradient::Full | InputGradient::WhereActive => for_each_input(g, x, |x, meeting| {
-            if *x != 0.0 {
-                let dx = meeting.add_gradient_and_dot(weight_gradient, *x, weight, dy);
-                *x = if want == InputGradient::WhereActive { open_gate(dx) } else { dx };
-            } else if want == InputGradient::Full {
-                *x = meeting.dot(weight, dy);
-            }
-        }),
+        InputGradient::Full | InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
+            for_each_input(g, x, |x, meeting| {
+                if *x != 0.0 {
+                    let dx = meeting.add_gradient_and_dot(weight_gradient, *x, weight, dy);
+                    *x = want.at(*x, dx);
+                } else if want == InputGradient::Full {
+                    *x = meeting.dot(weight, dy);
+                }
+            });
+        }
     }
     bias_backward(g.outputs, dy, bias_gradient);
 }

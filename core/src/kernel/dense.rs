@@ -10,7 +10,7 @@
 //! scalar core do the same additions.
 
 use crate::kernel::elementwise;
-use crate::layer::{InputGradient, open_gate};
+use crate::layer::InputGradient;
 
 /// Outputs computed together: their sums stay in registers while the weights stream past.
 const TILE: usize = 8;
@@ -91,11 +91,11 @@ pub(crate) fn backward(
                 }
             }
         }
-        InputGradient::Full | InputGradient::WhereActive => {
+        InputGradient::Full | InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
             for ((x, row), gradient) in x.iter_mut().zip(rows).zip(gradients) {
                 if *x != 0.0 {
                     let dx = add_scaled_and_dot(gradient, *x, dy, row);
-                    *x = if want == InputGradient::WhereActive { open_gate(dx) } else { dx };
+                    *x = want.at(*x, dx);
                 } else if want == InputGradient::Full {
                     *x = dot(row, dy);
                 }
@@ -113,10 +113,10 @@ pub(crate) fn input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: In
     match want {
         InputGradient::Unused => {}
         InputGradient::Full => x.iter_mut().zip(rows).for_each(|(x, row)| *x = dot(row, dy)),
-        InputGradient::WhereActive => {
+        InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
             for (x, row) in x.iter_mut().zip(rows) {
                 if *x != 0.0 {
-                    *x = open_gate(dot(row, dy));
+                    *x = want.at(*x, dot(row, dy));
                 }
             }
         }
@@ -255,8 +255,7 @@ mod tests {
                         let expected = match want {
                             InputGradient::Unused => x[i],
                             InputGradient::WhereActive if x[i] == 0.0 => x[i],
-                            InputGradient::WhereActive => open_gate(sum),
-                            InputGradient::Full => sum,
+                            _ => want.at(x[i], sum),
                         };
                         assert_eq!(dx[i].to_bits(), expected.to_bits(), "{want:?}, input {i}");
                         for j in 0..outputs {

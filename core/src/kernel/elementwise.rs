@@ -15,9 +15,9 @@ pub(crate) fn replace(x: &mut f32, gradient: f32, want: InputGradient) {
     match want {
         InputGradient::Unused => {}
         InputGradient::Full => *x = gradient,
-        InputGradient::WhereActive => {
+        InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
             if *x != 0.0 {
-                *x = open_gate(gradient);
+                *x = want.at(*x, gradient);
             }
         }
     }
@@ -28,7 +28,7 @@ pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
     match want {
         InputGradient::Unused => {}
         InputGradient::Full => *gradient += more,
-        InputGradient::WhereActive => {
+        InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
             if gradient.to_bits() != 0 {
                 *gradient = open_gate(*gradient + more);
             }
@@ -70,6 +70,7 @@ pub(crate) fn tanh(x: &mut [f32], y: &mut [f32], pass: Pass) {
 
 /// dx = dy (1 - y²), with y in `x`.
 pub(crate) fn tanh_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
+    let want = want.mapped(|bound| math::tanh(bound, Pass::training(0)));
     for (x, dy) in x.iter_mut().zip(dy) {
         replace(x, dy * (1.0 - *x * *x), want);
     }
@@ -89,12 +90,12 @@ pub(crate) fn sigmoid(x: &mut [f32], y: &mut [f32], pass: Pass) {
 
 /// dx = dy y (1 - y), with y in `x`.
 pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
+    let want = want.mapped(|bound| math::sigmoid(bound, Pass::training(0)));
     for (x, dy) in x.iter_mut().zip(dy) {
-        *x = match (*x == ZERO_INPUT, want) {
-            (true, InputGradient::WhereActive) => 0.0,
-            (true, _) => dy * 0.25,
-            (false, InputGradient::WhereActive) => open_gate(dy * *x * (1.0 - *x)),
-            (false, _) => dy * *x * (1.0 - *x),
+        *x = match *x == ZERO_INPUT {
+            true if want.is_gated() => 0.0,
+            true => dy * 0.25,
+            false => want.at(*x, dy * *x * (1.0 - *x)),
         };
     }
 }
@@ -143,9 +144,8 @@ pub(crate) fn mean_squared_error(y: &[f32], target: &[f32]) -> f32 {
 pub(crate) fn mean_squared_error_gradient(y: &mut [f32], target: &[f32], want: InputGradient) {
     let scale = 2.0 / y.len() as f32;
     for (y, t) in y.iter_mut().zip(target) {
-        if *y != 0.0 || want != InputGradient::WhereActive {
-            *y = (*y - t) * scale;
-        }
+        let gradient = (*y - t) * scale;
+        replace(y, gradient, want);
     }
 }
 

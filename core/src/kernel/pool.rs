@@ -58,11 +58,11 @@ pub(crate) fn max_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
         let Some(place) = x.get_mut(j) else { continue };
         let bits = place.to_bits();
         *place = 0.0;
-        if bits & CLOSED != 0 && want == InputGradient::WhereActive {
+        if bits & CLOSED != 0 && want.is_gated() {
             continue;
         }
         if let Some(dx) = x.get_mut((bits & !CLOSED) as usize) {
-            *dx = if want == InputGradient::WhereActive { open_gate(*dx + dy) } else { *dx + dy };
+            *dx = if want.is_gated() { open_gate(*dx + dy) } else { *dx + dy };
         }
     }
 }

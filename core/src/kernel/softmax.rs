@@ -56,13 +56,13 @@ pub(crate) fn gradient(
     want: InputGradient,
     target: impl Fn(usize) -> f32,
 ) -> f32 {
-    if want == InputGradient::WhereActive {
+    if want.is_gated() {
         // Closed outputs take part in the sum but must stay zero, so nothing can be stored on the way.
         let sum = exp_sum(logits, max);
         let scale = total / sum;
         for (j, z) in logits.iter_mut().enumerate() {
             if *z != 0.0 {
-                *z = math::exp(*z - max) * scale - target(j);
+                *z = want.at(*z, math::exp(*z - max) * scale - target(j));
             }
         }
         return sum;

@@ -36,7 +36,7 @@ impl<X: Tensor> Layer<X> for Relu {
     fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
 
     fn output_gradient(input: InputGradient) -> InputGradient {
-        input.if_used(InputGradient::WhereActive)
+        input.through_gate()
     }
 
     fn initialization(&self, _: Initialization) -> Initialization {
