@@ -160,7 +160,7 @@ impl InputGradient {
 ///         x.flat_mut().iter_mut().for_each(|v| *v = -*v);
 ///     }
 ///     // Zero stays zero, so a gate that ReLU closed before this layer stays visible behind it.
-///     fn output_gradient(input: InputGradient) -> InputGradient {
+///     fn output_gradient(&self, input: InputGradient) -> InputGradient {
 ///         input
 ///     }
 /// }
@@ -213,7 +213,7 @@ pub trait Layer<X> {
     ///
     /// The default is right for every layer; a layer that can do with less says so here: ReLU asks for
     /// [`WhereActive`](InputGradient::WhereActive), a layer without parameters for nothing when nothing is wanted of it.
-    fn output_gradient(input: InputGradient) -> InputGradient {
+    fn output_gradient(&self, input: InputGradient) -> InputGradient {
         let _ = input;
         InputGradient::Full
     }

@@ -208,7 +208,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         let output = self.network.forward(params, input, tape, Pass::training(counters.stream));
         // Nobody reads the gradient of the sample itself.
         let want = InputGradient::Unused;
-        let loss = self.loss.gradient(output, target, N::output_gradient(want));
+        let loss = self.loss.gradient(output, target, self.network.output_gradient(want));
         if !loss.is_finite() {
             return Err(ObserveError::Loss);
         }

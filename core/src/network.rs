@@ -13,7 +13,7 @@ use crate::tensor::{Tensor, Zero};
 /// For stages 0 and 1 it expands to
 ///
 /// ```text
-/// let wanted = A::output_gradient(want);
+/// let wanted = network.0.output_gradient(want);
 /// {
 ///     let y = A::output(&mut *x, &mut tape.0);
 ///     network.1.backward(&params.1, y, &mut tape.1, grads.map(|grads| &mut grads.1), wanted)
@@ -25,7 +25,7 @@ macro_rules! backward {
         $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_deref_mut().map(|grads| &mut grads.$i), $want)
     };
     ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt $($rest:tt)+) => {{
-        let wanted = $stage::output_gradient($want);
+        let wanted = $net.$i.output_gradient($want);
         {
             let y = $stage::output(&mut *$x, &mut $tape.$i);
             let mut grads = $grads.as_deref_mut();
@@ -167,9 +167,9 @@ macro_rules! chain {
             }
 
             #[inline]
-            fn output_gradient(input: InputGradient) -> InputGradient {
+            fn output_gradient(&self, input: InputGradient) -> InputGradient {
                 let wanted = input;
-                $(let wanted = $stage::output_gradient(wanted);)+
+                $(let wanted = self.$i.output_gradient(wanted);)+
                 wanted
             }
 

@@ -17,6 +17,10 @@ impl Zero for f32 {
     const ZERO: Self = 0.0;
 }
 
+impl Zero for u32 {
+    const ZERO: Self = 0;
+}
+
 impl Zero for () {
     const ZERO: Self = ();
 }

@@ -10,6 +10,18 @@ pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
+/// Copies `len` values from one place to another.
+pub(crate) fn copy_part(from: &[f32], at: usize, to: &mut [f32], to_at: usize, len: usize) {
+    let (from, to) = (from.get(at..).unwrap_or_default(), to.get_mut(to_at..).unwrap_or_default());
+    to.iter_mut().zip(from).take(len).for_each(|(to, from)| *to = *from);
+}
+
+/// Overwrites `len` inputs by their gradients, as [`replace`] does.
+pub(crate) fn replace_part(x: &mut [f32], at: usize, dx: &[f32], dx_at: usize, len: usize, want: InputGradient) {
+    let (x, dx) = (x.get_mut(at..).unwrap_or_default(), dx.get(dx_at..).unwrap_or_default());
+    x.iter_mut().zip(dx).take(len).for_each(|(x, dx)| replace(x, *dx, want));
+}
+
 /// Overwrites an input by its gradient, as far as `want` asks: a zero is a closed gate and stays.
 pub(crate) fn replace(x: &mut f32, gradient: f32, want: InputGradient) {
     match want {
@@ -41,6 +53,50 @@ pub(crate) fn relu(x: &mut [f32]) {
     for x in x {
         if *x <= 0.0 {
             *x = 0.0;
+        }
+    }
+}
+
+/// y = min(max(x, 0), ceiling), in place. NaN stays NaN.
+pub(crate) fn clip(x: &mut [f32], ceiling: f32) {
+    for x in x {
+        if *x <= 0.0 {
+            *x = 0.0;
+        } else if *x > ceiling {
+            *x = ceiling;
+        }
+    }
+}
+
+/// y = x if x > 0, else slope x, with a slope a channel or one for all.
+pub(crate) fn prelu(x: &[f32], slopes: &[f32], y: &mut [f32]) {
+    let channels = slopes.len().max(1);
+    for (x, y) in x.chunks_exact(channels).zip(y.chunks_exact_mut(channels)) {
+        for ((x, y), slope) in x.iter().zip(y).zip(slopes) {
+            *y = if *x > 0.0 { *x } else { slope * x };
+        }
+    }
+}
+
+/// Adds x dy to the slope's gradient, for each x that is not positive.
+pub(crate) fn prelu_slope_gradient(x: &[f32], dy: &[f32], gradients: &mut [f32]) {
+    let channels = gradients.len().max(1);
+    for (x, dy) in x.chunks_exact(channels).zip(dy.chunks_exact(channels)) {
+        for ((x, dy), gradient) in x.iter().zip(dy).zip(gradients.iter_mut()) {
+            if *x < 0.0 {
+                *gradient += x * dy;
+            }
+        }
+    }
+}
+
+/// dx = dy if x > 0, else slope dy.
+pub(crate) fn prelu_backward(x: &mut [f32], slopes: &[f32], dy: &[f32], want: InputGradient) {
+    let channels = slopes.len().max(1);
+    for (x, dy) in x.chunks_exact_mut(channels).zip(dy.chunks_exact(channels)) {
+        for ((x, dy), slope) in x.iter_mut().zip(dy).zip(slopes) {
+            let dx = if *x > 0.0 { *dy } else { slope * dy };
+            replace(x, dx, want);
         }
     }
 }

@@ -3,8 +3,54 @@
 //! `sum = Σ_j exp(z[j] - max)`, `j` rising; for a class `t`, `L = ln sum - (z[t] - max)`; for targets `q`,
 //! `L = Σq ln sum - Σ_j q[j] (z[j] - max)`; gradient `exp(z[j] - max) (Σq / sum) - q[j]`. One `exp` an element.
 
+use crate::kernel::elementwise;
 use crate::layer::InputGradient;
 use crate::math;
+
+/// y[j] = e^x[j] / Σ e^x.
+pub(crate) fn forward(x: &[f32], y: &mut [f32]) {
+    let max = max(x);
+    let mut sum = 0.0;
+    for (x, y) in x.iter().zip(y.iter_mut()) {
+        *y = math::exp(x - max);
+        sum += *y;
+    }
+    y.iter_mut().for_each(|y| *y /= sum);
+}
+
+/// dx[j] = y[j] (dy[j] - Σ_k dy[k] y[k]).
+pub(crate) fn backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
+    let max = max(x);
+    let (mut sum, mut product) = (0.0, 0.0);
+    for (x, dy) in x.iter().zip(dy) {
+        let e = math::exp(x - max);
+        sum += e;
+        product += e * dy;
+    }
+    let mean = product / sum;
+    for (x, dy) in x.iter_mut().zip(dy) {
+        let y = math::exp(*x - max) / sum;
+        elementwise::replace(x, y * (dy - mean), want);
+    }
+}
+
+/// y[j] = x[j] - ln Σ e^x.
+pub(crate) fn log_forward(x: &[f32], y: &mut [f32]) {
+    let max = max(x);
+    let log_sum = math::ln(exp_sum(x, max));
+    x.iter().zip(y).for_each(|(x, y)| *y = (x - max) - log_sum);
+}
+
+/// dx[j] = dy[j] - softmax(x)[j] Σ_k dy[k].
+pub(crate) fn log_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
+    let max = max(x);
+    let sum = exp_sum(x, max);
+    let total = total(dy);
+    for (x, dy) in x.iter_mut().zip(dy) {
+        let y = math::exp(*x - max) / sum;
+        elementwise::replace(x, dy - y * total, want);
+    }
+}
 
 /// The largest logit. NaN is passed over here and caught by the sum.
 pub(crate) fn max(logits: &[f32]) -> f32 {

@@ -162,8 +162,8 @@ where
         let second = B::output(&mut tape.input, &mut tape.second);
         let second = second.flat_mut().chunks_exact_mut(B::Output::CHANNELS.max(1));
         for ((a, b), (first, second)) in split::<Y, A::Output>(tape.output.flat_mut()).zip(first.zip(second)) {
-            hand_over(first, a, A::output_gradient(want));
-            hand_over(second, b, B::output_gradient(want));
+            hand_over(first, a, self.first.output_gradient(want));
+            hand_over(second, b, self.second.output_gradient(want));
         }
         self.first.backward(&params.0, x, &mut tape.first, first_grads, want);
         self.second.backward(&params.1, &mut tape.input, &mut tape.second, second_grads, want);

@@ -41,7 +41,7 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
 
     fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
 
-    fn output_gradient(input: InputGradient) -> InputGradient {
+    fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input
     }
 

@@ -118,8 +118,8 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
         }
     }
 
-    fn output_gradient(input: InputGradient) -> InputGradient {
-        input.if_used(L::output_gradient(input))
+    fn output_gradient(&self, input: InputGradient) -> InputGradient {
+        input.if_used(self.layer.output_gradient(input))
     }
 
     fn initialization(&self, after: Initialization) -> Initialization {
@@ -164,7 +164,7 @@ impl<X: Tensor, L: Inference<X>, const N: usize> Layer<X> for FrozenPrefix<L, X,
 
     fn backward(&self, (): &(), _: &mut X, _: &mut Self::Tape, _: Option<&mut ()>, _: InputGradient) {}
 
-    fn output_gradient(_: InputGradient) -> InputGradient {
+    fn output_gradient(&self, _: InputGradient) -> InputGradient {
         InputGradient::Unused
     }
 }

@@ -33,7 +33,7 @@ impl<X: Tensor> Layer<X> for Identity {
 
     fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
 
-    fn output_gradient(input: InputGradient) -> InputGradient {
+    fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input
     }
 
@@ -78,7 +78,7 @@ impl<X: Tensor> Layer<X> for Keep {
         x.flat_mut().iter_mut().zip(dy.flat()).for_each(|(x, dy)| elementwise::replace(x, *dy, want));
     }
 
-    fn output_gradient(input: InputGradient) -> InputGradient {
+    fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input.if_used(InputGradient::Full)
     }
 

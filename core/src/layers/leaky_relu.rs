@@ -57,7 +57,7 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
     }
 
     // Not `WhereActive`: a tiny negative input times the slope may round to a zero that is no closed gate.
-    fn output_gradient(input: InputGradient) -> InputGradient {
+    fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input.if_used(InputGradient::Full)
     }
 

@@ -101,7 +101,7 @@ macro_rules! pool {
                 kind!($kind, backward, const { $geometry }, x, dy, want);
             }
 
-            fn output_gradient(input: InputGradient) -> InputGradient {
+            fn output_gradient(&self, input: InputGradient) -> InputGradient {
                 kind!($kind, output_gradient, input)
             }
 

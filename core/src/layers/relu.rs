@@ -35,7 +35,7 @@ impl<X: Tensor> Layer<X> for Relu {
 
     fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
 
-    fn output_gradient(input: InputGradient) -> InputGradient {
+    fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input.through_gate()
     }
 

@@ -179,7 +179,7 @@ where
         want: InputGradient,
     ) {
         let (branch_grads, projection_grads) = grads.map(|(branch, projection)| (branch, projection)).unzip();
-        let wanted = P::output_gradient(InputGradient::Full);
+        let wanted = self.1.output_gradient(InputGradient::Full);
         for start in parts::<Y>() {
             let dy = part(F::output(x, &mut tape.0).flat(), start);
             with_part(P::output(x, &mut tape.1).flat_mut(), start, &dy, |place, dy| {

@@ -37,7 +37,7 @@ impl<X: Tensor> Layer<X> for Tanh {
         kernel::elementwise::tanh_backward(x.flat_mut(), dy.flat(), want);
     }
 
-    fn output_gradient(input: InputGradient) -> InputGradient {
+    fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input.if_used(InputGradient::Full)
     }
 }

@@ -204,7 +204,7 @@ where
 
     let (mut x, mut tape, mut gradients) = (input, N::Tape::ZERO, N::Params::ZERO);
     let y = network.forward(learner.params(), &mut x, &mut tape, Pass::training(0));
-    loss.gradient(y, target, N::output_gradient(InputGradient::Full));
+    loss.gradient(y, target, network.output_gradient(InputGradient::Full));
     network.backward(learner.params(), &mut x, &mut tape, Some(&mut gradients), InputGradient::Full);
     for (i, (ours, difference)) in flat(&gradients).into_iter().zip(&by_params).enumerate() {
         let difference = if learned[i] { difference } else { continue };

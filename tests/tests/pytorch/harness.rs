@@ -204,7 +204,7 @@ impl<X: Tensor> Case<'_, '_, X> {
             let (mut x, mut tape, mut gradients) = (self.inputs[k], N::Tape::ZERO, N::Params::ZERO);
             let y = network.forward(init, &mut x, &mut tape, Pass::training(0));
             self.reference.compare(&format!("{}/output {k}", self.name), y.flat(), outputs[k].flat());
-            let value = loss.gradient(y, target, N::output_gradient(InputGradient::Full));
+            let value = loss.gradient(y, target, network.output_gradient(InputGradient::Full));
             self.reference.compare(&format!("{}/loss {k}", self.name), &[value], &losses[k..=k]);
             network.backward(init, &mut x, &mut tape, Some(&mut gradients), InputGradient::Full);
             self.reference.compare(&format!("{}/input_grad {k}", self.name), x.flat(), input_gradients[k].flat());
