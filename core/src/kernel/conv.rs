@@ -12,6 +12,9 @@
 //! The four lanes of `dx`: lane `l` sums the products with `j mod 4 = l`, over all kernel elements; then
 //! `(lane 0 + lane 2) + (lane 1 + lane 3)`. Each input is visited once and overwritten by its gradient, so there is no
 //! scratch; one that ReLU closed is skipped in all of it.
+//!
+//! A pointwise convolution (kernel and stride 1) is the dense kernel on each pixel, and sums as that does: the last `O mod 4`
+//! products of `dx` come after its lanes.
 
 use crate::kernel::{dense, elementwise};
 use crate::layer::InputGradient;
@@ -263,6 +266,12 @@ pub(crate) fn bias_backward(outputs: usize, dy: &[f32], bias_gradient: &mut [f32
 
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
 pub(crate) fn input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+    if g.is_pointwise() {
+        for (x, dy) in x.chunks_exact_mut(g.inputs.max(1)).zip(dy.chunks_exact(g.outputs.max(1))) {
+            dense::input_gradient(x, weight, dy, want);
+        }
+        return;
+    }
     if want != InputGradient::Unused {
         for_each_input(g, x, |x, meeting| {
             if *x != 0.0 || want == InputGradient::Full {
@@ -274,5 +283,11 @@ pub(crate) fn input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[
 
 /// Adds dL/dx to the gradient that `x` holds: everywhere, or where a gate is open.
 pub(crate) fn add_input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
+    if g.is_pointwise() {
+        for (x, dy) in x.chunks_exact_mut(g.inputs.max(1)).zip(dy.chunks_exact(g.outputs.max(1))) {
+            dense::add_input_gradient(x, weight, dy, want);
+        }
+        return;
+    }
     for_each_input(g, x, |x, meeting| elementwise::add_gradient(x, meeting.dot(weight, dy), want));
 }
