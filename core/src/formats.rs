@@ -12,6 +12,9 @@ type Net = (Dense<2>, Relu, Dense<2, NoBias>);
 const _: () = {
     is_format::<(Dense<2>, Dense<2, NoBias>, Bias, NoBias)>();
     is_format::<(Flatten<2>, LeakyRelu, Relu, Sigmoid, Tanh)>();
+    is_format::<(Conv1d<Signal<2, 1>, 1>, Conv2d<Image<1, 2, 3>, 1>)>();
+    is_format::<(DepthwiseConv1d<Signal<2, 1>, 1>, DepthwiseConv2d<Image<1, 2, 3>, 1>)>();
+    is_format::<(BiasOnly<Dense<2>, [f32; 3]>, LinearBias<[f32; 2]>)>();
     is_format::<(CrossEntropy, MeanSquaredError, TargetError)>();
     is_format::<(Sgd, Momentum, Adam, AdamState)>();
     is_format::<(Initialization, InputGradient, Pass, Rng, Name<'_>)>();

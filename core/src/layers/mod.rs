@@ -1,5 +1,6 @@
 //! The layers, one a file.
 
+pub mod bias_only;
 pub mod concat;
 pub mod conv;
 mod curve;
@@ -30,6 +31,7 @@ pub mod softmax;
 pub mod tanh;
 mod window;
 
+pub use bias_only::{BiasOnly, LinearBias};
 pub use concat::Concat;
 pub use conv::{Conv1d, Conv2d};
 pub use dense::{Bias, Dense, NoBias};
