@@ -106,7 +106,8 @@ impl Span {
 impl Geometry {
     /// Whether each output pixel reads its own input pixel only.
     fn is_pointwise(&self) -> bool {
-        [self.rows, self.columns].iter().all(|axis| axis.kernel == 1 && axis.stride == 1 && axis.before == 0)
+        let own = |axis: &Axis| axis.kernel == 1 && axis.stride == 1 && axis.before == 0 && axis.input == axis.output;
+        own(&self.rows) && own(&self.columns)
     }
 }
 
@@ -290,4 +291,220 @@ pub(crate) fn add_input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy
         return;
     }
     for_each_input(g, x, |x, meeting| elementwise::add_gradient(x, meeting.dot(weight, dy), want));
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::layer::open_gate;
+    use crate::rng::Rng;
+
+    /// An output pixel, a kernel element and the input pixel that it reads there.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Triple {
+        pub(crate) output: usize,
+        pub(crate) kernel: usize,
+        pub(crate) input: usize,
+    }
+
+    /// Every product of a convolution, from the definition: outputs rising, kernel elements rising.
+    pub(crate) fn triples(g: &Geometry) -> Vec<Triple> {
+        let along = |axis: &Axis| {
+            let axis = *axis;
+            (0..axis.output * axis.kernel).filter_map(move |n| {
+                let (o, k) = (n / axis.kernel, n % axis.kernel);
+                let i = (o * axis.stride + k * axis.dilation).checked_sub(axis.before)?;
+                (i < axis.input).then_some((o, k, i))
+            })
+        };
+        let mut all = Vec::new();
+        for (row, kernel_row, input_row) in along(&g.rows) {
+            for (column, kernel_column, input_column) in along(&g.columns) {
+                all.push(Triple {
+                    output: row * g.columns.output + column,
+                    kernel: kernel_row * g.columns.kernel + kernel_column,
+                    input: input_row * g.columns.input + input_column,
+                });
+            }
+        }
+        all.sort_by_key(|triple| (triple.output, triple.kernel));
+        all
+    }
+
+    /// Shapes of any kind, also ones that no layer declares: windows wholly outside, outputs that nothing reaches.
+    pub(crate) fn geometry(rng: &mut Rng, outputs: Option<usize>) -> Geometry {
+        let mut below = |n: u32| rng.below(n) as usize;
+        let mut axis = || Axis {
+            input: 1 + below(6),
+            output: 1 + below(6),
+            kernel: 1 + below(4),
+            stride: 1 + below(4),
+            dilation: 1 + below(3),
+            before: below(3) * below(5),
+        };
+        let (rows, columns) = (axis(), axis());
+        let inputs = [1, 2, 3, 8, 9, 19][below(6)];
+        let outputs = outputs.map_or([1, 2, 3, 4, 5, 7, 8, 9, 15][below(9)], |_| inputs);
+        match below(4) {
+            // A signal.
+            0 => {
+                let columns = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
+                Geometry { rows, columns, inputs, outputs }
+            }
+            // Pointwise.
+            1 => {
+                let axis = |axis: Axis| Axis { output: axis.input, kernel: 1, stride: 1, before: 0, ..axis };
+                Geometry { rows: axis(rows), columns: axis(columns), inputs, outputs }
+            }
+            _ => Geometry { rows, columns, inputs, outputs },
+        }
+    }
+
+    /// Random values, about one in five exactly zero.
+    pub(crate) fn random(rng: &mut Rng, count: usize) -> Vec<f32> {
+        (0..count).map(|_| rng.symmetric(1.0)).map(|v| if v < -0.6 { 0.0 } else { v }).collect()
+    }
+
+    pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    pub(crate) const WANTS: [InputGradient; 4] =
+        [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive, InputGradient::WhereBelow(0.5)];
+
+    /// What backward leaves in place of `x`, by the contract of `InputGradient`.
+    pub(crate) fn left(x: f32, dx: f32, want: InputGradient) -> f32 {
+        match want {
+            InputGradient::Unused => x,
+            InputGradient::Full => dx,
+            InputGradient::WhereActive if x == 0.0 => 0.0,
+            InputGradient::WhereActive => open_gate(dx),
+            InputGradient::WhereBelow(bound) if x == 0.0 || x >= bound => 0.0,
+            InputGradient::WhereBelow(_) => open_gate(dx),
+        }
+    }
+
+    /// What is left of a gradient that is there already and of `dx`.
+    pub(crate) fn added(gradient: f32, dx: f32, want: InputGradient) -> f32 {
+        match want {
+            InputGradient::Unused => gradient,
+            InputGradient::Full => gradient + dx,
+            InputGradient::WhereActive | InputGradient::WhereBelow(_) if gradient.to_bits() == 0 => 0.0,
+            InputGradient::WhereActive | InputGradient::WhereBelow(_) => open_gate(gradient + dx),
+        }
+    }
+
+    /// How many elements input, output and kernel have, channels aside.
+    pub(crate) fn sizes(g: &Geometry) -> [usize; 3] {
+        [g.rows.input * g.columns.input, g.rows.output * g.columns.output, g.rows.kernel * g.columns.kernel]
+    }
+
+    #[test]
+    fn every_sum_is_that_of_the_definition_in_the_documented_order() {
+        let (mut pointwise, mut outside) = (0, 0);
+        for seed in 0..600 {
+            let rng = &mut Rng::new(seed);
+            let g = &geometry(rng, None);
+            let triples = triples(g);
+            let (ci, co) = (g.inputs, g.outputs);
+            let [inputs, outputs, kernels] = sizes(g);
+            let input = random(rng, inputs * ci);
+            let weight = random(rng, kernels * ci * co);
+            let bias = random(rng, co);
+            let dy = random(rng, outputs * co);
+            let w = |kernel: usize, c: usize, j: usize| (kernel * ci + c) * co + j;
+            pointwise += usize::from(g.is_pointwise());
+            outside += usize::from((0..outputs).any(|o| triples.iter().all(|triple| triple.output != o)));
+
+            let mut expected: Vec<f32> = bias.iter().copied().cycle().take(outputs * co).collect();
+            for triple in &triples {
+                for c in 0..ci {
+                    let x = input[triple.input * ci + c];
+                    for j in 0..co {
+                        if x != 0.0 {
+                            expected[triple.output * co + j] += x * weight[w(triple.kernel, c, j)];
+                        }
+                    }
+                }
+            }
+            let mut y = vec![9.0; outputs * co];
+            forward(g, &input, &weight, &bias, &mut y);
+            assert_eq!(bits(&y), bits(&expected), "seed {seed}, {g:?}");
+
+            let (mut gradient, mut dx) = (vec![0.25; weight.len()], vec![0.0; input.len()]);
+            for (at, x) in input.iter().enumerate() {
+                let (pixel, c) = (at / ci, at % ci);
+                let mut meets: Vec<_> = triples.iter().filter(|triple| triple.input == pixel).collect();
+                meets.sort_by_key(|triple| triple.kernel);
+                let (mut lanes, mut last) = ([0.0_f32; 4], Vec::new());
+                for triple in meets {
+                    for j in 0..co {
+                        let (w, d) = (w(triple.kernel, c, j), dy[triple.output * co + j]);
+                        if *x != 0.0 {
+                            gradient[w] += x * d;
+                        }
+                        if g.is_pointwise() && j >= co / 4 * 4 {
+                            last.push(weight[w] * d);
+                        } else {
+                            lanes[j % 4] += weight[w] * d;
+                        }
+                    }
+                }
+                let joined = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+                dx[at] = last.iter().fold(joined, |sum, product| sum + product);
+            }
+            let mut bias_sums = vec![0.5; co];
+            for (at, d) in dy.iter().enumerate() {
+                bias_sums[at % co] += d;
+            }
+            for want in WANTS {
+                let (mut x, mut gw, mut gb) = (input.clone(), vec![0.25; weight.len()], vec![0.5; co]);
+                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, want);
+                let expected: Vec<_> = input.iter().zip(&dx).map(|(x, dx)| left(*x, *dx, want)).collect();
+                assert_eq!(bits(&x), bits(&expected), "seed {seed}, {want:?}, {g:?}");
+                assert_eq!(bits(&gw), bits(&gradient), "seed {seed}, {want:?}, {g:?}");
+                assert_eq!(bits(&gb), bits(&bias_sums), "seed {seed}, {want:?}, {g:?}");
+
+                let mut frozen = input.clone();
+                input_gradient(g, &mut frozen, &weight, &dy, want);
+                assert_eq!(bits(&frozen), bits(&x), "seed {seed}, frozen, {want:?}, {g:?}");
+
+                let mut sum = input.clone();
+                add_input_gradient(g, &mut sum, &weight, &dy, want);
+                let expected: Vec<_> = input.iter().zip(&dx).map(|(x, dx)| added(*x, *dx, want)).collect();
+                assert_eq!(bits(&sum), bits(&expected), "seed {seed}, added, {want:?}, {g:?}");
+            }
+        }
+        assert!(pointwise > 50 && outside > 50, "{pointwise} pointwise, {outside} with a window wholly outside");
+    }
+
+    #[test]
+    fn without_a_bias_the_sum_starts_at_zero() {
+        let one = Axis { input: 2, output: 2, kernel: 2, stride: 1, dilation: 1, before: 1 };
+        let columns = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
+        let g = Geometry { rows: one, columns, inputs: 1, outputs: 1 };
+        let mut y = [7.0; 2];
+        forward(&g, &[2.0, 3.0], &[10.0, 1.0], &[], &mut y);
+        assert_eq!(y, [2.0, 23.0]);
+        let (mut x, mut gradient) = ([2.0, 3.0], [0.0; 2]);
+        backward(&g, &mut x, &[10.0, 1.0], &[1.0, 100.0], &mut gradient, &mut [], InputGradient::Full);
+        assert_eq!((x, gradient), ([1001.0, 100.0], [200.0, 302.0]));
+    }
+
+    #[test]
+    fn nan_reaches_every_output_that_reads_it_and_no_other() {
+        let axis = Axis { input: 5, output: 5, kernel: 3, stride: 1, dilation: 1, before: 1 };
+        let columns = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
+        let g = Geometry { rows: axis, columns, inputs: 1, outputs: 1 };
+        let mut y = [0.0; 5];
+        forward(&g, &[1.0, f32::NAN, 1.0, 1.0, 1.0], &[1.0; 3], &[0.0], &mut y);
+        assert_eq!(y.map(f32::is_nan), [true, true, true, false, false]);
+        let (mut x, mut gradient) = ([1.0, f32::NAN, 0.0, 1.0, 1.0], [0.0; 3]);
+        backward(&g, &mut x, &[1.0; 3], &[1.0; 5], &mut gradient, &mut [], InputGradient::WhereActive);
+        assert!(gradient.iter().all(|gradient| gradient.is_nan()));
+        assert_eq!((x[1], x[2].to_bits()), (3.0, 0));
+    }
 }

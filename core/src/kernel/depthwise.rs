@@ -199,3 +199,84 @@ pub(crate) fn input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[
 pub(crate) fn add_input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
     for_each_tile(g, x, Input { weight, dy, apply: elementwise::add_gradient, want });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::kernel::conv::tests::{WANTS, added, bits, geometry, left, random, sizes, triples};
+    use crate::rng::Rng;
+
+    #[test]
+    fn every_sum_is_that_of_the_definition_in_the_documented_order() {
+        for seed in 0..600 {
+            let rng = &mut Rng::new(seed);
+            let g = &geometry(rng, Some(0));
+            let triples = triples(g);
+            let channels = g.inputs;
+            let [inputs, outputs, kernels] = sizes(g);
+            let input = random(rng, inputs * channels);
+            let weight = random(rng, kernels * channels);
+            let bias = random(rng, channels);
+            let dy = random(rng, outputs * channels);
+
+            let mut expected: Vec<f32> = bias.iter().copied().cycle().take(outputs * channels).collect();
+            for triple in &triples {
+                for c in 0..channels {
+                    expected[triple.output * channels + c] +=
+                        input[triple.input * channels + c] * weight[triple.kernel * channels + c];
+                }
+            }
+            let mut y = vec![9.0; outputs * channels];
+            forward(g, &input, &weight, &bias, &mut y);
+            assert_eq!(bits(&y), bits(&expected), "seed {seed}, {g:?}");
+
+            let (mut gradient, mut dx) = (vec![0.25; weight.len()], vec![0.0; input.len()]);
+            for (at, x) in input.iter().enumerate() {
+                let (pixel, c) = (at / channels, at % channels);
+                let mut meets: Vec<_> = triples.iter().filter(|triple| triple.input == pixel).collect();
+                meets.sort_by_key(|triple| triple.kernel);
+                for triple in meets {
+                    let (w, d) = (triple.kernel * channels + c, dy[triple.output * channels + c]);
+                    gradient[w] += x * d;
+                    dx[at] += weight[w] * d;
+                }
+            }
+            let mut bias_sums = vec![0.5; channels];
+            for (at, d) in dy.iter().enumerate() {
+                bias_sums[at % channels] += d;
+            }
+            for want in WANTS {
+                let (mut x, mut gw, mut gb) = (input.clone(), vec![0.25; weight.len()], vec![0.5; channels]);
+                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, want);
+                let expected: Vec<_> = input.iter().zip(&dx).map(|(x, dx)| left(*x, *dx, want)).collect();
+                assert_eq!(bits(&x), bits(&expected), "seed {seed}, {want:?}, {g:?}");
+                assert_eq!(bits(&gw), bits(&gradient), "seed {seed}, {want:?}, {g:?}");
+                assert_eq!(bits(&gb), bits(&bias_sums), "seed {seed}, {want:?}, {g:?}");
+
+                let mut frozen = input.clone();
+                input_gradient(g, &mut frozen, &weight, &dy, want);
+                assert_eq!(bits(&frozen), bits(&x), "seed {seed}, frozen, {want:?}, {g:?}");
+
+                let mut sum = input.clone();
+                add_input_gradient(g, &mut sum, &weight, &dy, want);
+                let expected: Vec<_> = input.iter().zip(&dx).map(|(x, dx)| added(*x, *dx, want)).collect();
+                assert_eq!(bits(&sum), bits(&expected), "seed {seed}, added, {want:?}, {g:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nan_stays_in_its_channel() {
+        use crate::kernel::conv::Axis;
+        let rows = Axis { input: 3, output: 3, kernel: 3, stride: 1, dilation: 1, before: 1 };
+        let columns = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
+        let g = Geometry { rows, columns, inputs: 2, outputs: 2 };
+        let mut y = [0.0; 6];
+        forward(&g, &[f32::NAN, 1.0, 1.0, 1.0, 1.0, 1.0], &[1.0; 6], &[], &mut y);
+        assert_eq!(y.map(f32::is_nan), [true, false, true, false, false, false]);
+        assert_eq!((y[1], y[3]), (2.0, 3.0));
+    }
+}
