@@ -2,4 +2,5 @@
 //! area.
 
 mod basic;
+mod conv;
 mod harness;
