@@ -12,7 +12,8 @@ What a file holds for a case, each name after `<case>/`:
     output, loss      of the first 3 samples, with the parameters before training
     input_grad        dL/dinput of the same
     grad/<parameter>  dL/dparameter of the same, one gradient a sample
-    <optimizer>       [2, parameters] all parameters after 1 and after 10 steps, one after another
+    <optimizer>       [2, parameters] all parameters after 1 and after 10 steps, one after another; without those that
+                      PyTorch was told not to learn (`requires_grad` off)
 
 A step takes one sample; in a case with mini-batches, `batch` samples, and the mean of their gradients. Samples are
 taken in order, again from the first after the tenth.
@@ -161,9 +162,15 @@ def layout_of(case: Case) -> Callable[[str, torch.Tensor], torch.Tensor]:
     return case.layout or ours
 
 
+def is_fixed(tensor: torch.Tensor) -> bool:
+    """Whether this is a parameter that is not learned; a running statistic is none."""
+    return isinstance(tensor, nn.Parameter) and not tensor.requires_grad
+
+
 def flat(case: Case, network: nn.Module) -> torch.Tensor:
-    """All parameters one after another."""
-    return torch.cat([layout_of(case)(name, tensor).flatten() for name, tensor in state_of(network).items()])
+    """All parameters that change one after another."""
+    changing = {name: tensor for name, tensor in state_of(network).items() if not is_fixed(tensor)}
+    return torch.cat([layout_of(case)(name, tensor).flatten() for name, tensor in changing.items()])
 
 
 def start(case: Case) -> nn.Module:

@@ -31,6 +31,12 @@ def depthwise(channels: int, kernel: int | tuple[int, int], **settings: object) 
     return kind(channels, channels, kernel, groups=channels, **settings)
 
 
+def bias_only(layer: nn.Module) -> nn.Module:
+    """The layer, learning its bias alone."""
+    layer.weight.requires_grad_(False)
+    return layer
+
+
 CASES = [
     Case("conv1d/valid 7x1 k3", lambda: Sequential(Conv1d(1, 2, 3)), (7, 1), "mse"),
     Case("conv1d/same 9x3 k3", lambda: Sequential(Conv1d(3, 5, 3, padding=1)), (9, 3), "mse"),
@@ -49,6 +55,14 @@ CASES = [
     Case("conv1d/pointwise 7x3 s2", lambda: Sequential(Conv1d(3, 5, 1, stride=2)), (7, 3), "mse"),
     Case("conv1d/one element", lambda: Sequential(Conv1d(1, 1, 1)), (1, 1), "mse"),
     Case("conv1d/one element k3", lambda: Sequential(Conv1d(1, 1, 3, padding=1)), (1, 1), "mse"),
+    # Three elements before, one cut off behind: the first window lies wholly outside.
+    Case("conv1d/window outside 4x2 k3", lambda: Sequential(same(Conv1d(2, 3, 3), (3, -1))), (4, 2), "mse"),
+    Case(
+        "conv1d/in a row",
+        lambda: Sequential(Conv1d(2, 5, 3, padding=1), Conv1d(5, 3, 3, stride=2, padding=1), Conv1d(3, 2, 1)),
+        (7, 2),
+        "mse",
+    ),
     Case("conv1d/without bias", lambda: Sequential(Conv1d(3, 4, 3, bias=False)), (6, 3), "mse"),
     Case(
         "conv1d/network",
@@ -77,6 +91,7 @@ CASES = [
     Case("conv2d/pointwise 5x5x3 s2", lambda: Sequential(Conv2d(3, 4, 1, stride=2)), (5, 5, 3), "mse"),
     Case("conv2d/one element", lambda: Sequential(Conv2d(1, 1, 1)), (1, 1, 1), "mse"),
     Case("conv2d/one element k3", lambda: Sequential(Conv2d(1, 2, 3, padding=1)), (1, 1, 1), "mse"),
+    Case("conv2d/in a row", lambda: Sequential(Conv2d(1, 5, 3, padding=1), Conv2d(5, 2, 3)), (4, 4, 1), "mse"),
     Case("conv2d/without bias", lambda: Sequential(Conv2d(2, 3, 3, bias=False)), (4, 5, 2), "mse"),
     Case(
         "conv2d/network",
@@ -104,6 +119,28 @@ CASES = [
             Conv2d(2, 9, 3), ReLU(), depthwise(9, (3, 3), padding=1), ReLU(), Conv2d(9, 4, 1), ReLU(), flatten(), dense(36, 3)
         ),
         (5, 5, 2),
+        "class",
+    ),
+    Case("bias only/dense 5x7", lambda: Sequential(bias_only(dense(5, 7))), (5,), "mse"),
+    Case("bias only/one element", lambda: Sequential(bias_only(Conv1d(1, 1, 1))), (1, 1), "mse"),
+    Case("bias only/conv1d 8x2 k3 s2", lambda: Sequential(bias_only(Conv1d(2, 3, 3, stride=2, padding=1))), (8, 2), "mse"),
+    Case("bias only/conv2d same 4x5x2 k3", lambda: Sequential(bias_only(Conv2d(2, 3, 3, padding=1))), (4, 5, 2), "mse"),
+    Case("bias only/pointwise 3x2x5", lambda: Sequential(bias_only(Conv2d(5, 7, 1))), (3, 2, 5), "mse"),
+    Case("bias only/depthwise1d 7x9 k3", lambda: Sequential(bias_only(depthwise(9, 3))), (7, 9), "mse"),
+    Case("bias only/depthwise2d 5x4x3 k3", lambda: Sequential(bias_only(depthwise(3, (3, 3)))), (5, 4, 3), "mse"),
+    Case(
+        "bias only/network",
+        lambda: Sequential(
+            bias_only(Conv2d(1, 6, 3, padding=1)),
+            ReLU(),
+            bias_only(depthwise(6, (3, 3))),
+            ReLU(),
+            Conv2d(6, 4, 1),
+            ReLU(),
+            flatten(),
+            bias_only(dense(36, 3)),
+        ),
+        (5, 5, 1),
         "class",
     ),
 ]

@@ -1,8 +1,11 @@
 //! Convolutions: `reference/cases/conv.py`.
 
-use backpass::{Bias, Conv1d, Conv2d, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten, Image, NoBias, Relu, Signal};
+use backpass::{
+    Bias, BiasOnly, Conv1d, Conv2d, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten, Image, Linear, LinearLayer,
+    NoBias, Relu, Signal, Tensor, Zero,
+};
 
-use crate::harness::{Reference, TOLERANCE, area, case};
+use crate::harness::{Case, Reference, TOLERANCE, area, case};
 
 fn signals(r: &mut Reference<'_>) {
     case::<Signal<7, 1>>(r, "conv1d/valid 7x1 k3").mse((Conv1d::<Signal<5, 2>, 3>::new(),));
@@ -23,6 +26,13 @@ fn signals(r: &mut Reference<'_>) {
     case::<Signal<7, 3>>(r, "conv1d/pointwise 7x3 s2").mse((Conv1d::<Signal<4, 5>, 1, 2>::new(),));
     case::<Signal<1, 1>>(r, "conv1d/one element").mse((Conv1d::<Signal<1, 1>, 1>::new(),));
     case::<Signal<1, 1>>(r, "conv1d/one element k3").mse((Conv1d::<Signal<1, 1>, 3>::new(),));
+    let outside = Conv1d::<Signal<4, 3>, 3>::new().padding(3);
+    case::<Signal<4, 2>>(r, "conv1d/window outside 4x2 k3").mse((outside,));
+    case::<Signal<7, 2>>(r, "conv1d/in a row").mse((
+        Conv1d::<Signal<7, 5>, 3>::new(),
+        Conv1d::<Signal<4, 3>, 3, 2>::new(),
+        Conv1d::<Signal<4, 2>, 1>::new(),
+    ));
     case::<Signal<6, 3>>(r, "conv1d/without bias").mse((Conv1d::<Signal<4, 4>, 3, 1, NoBias>::new(),));
     case::<Signal<13, 3>>(r, "conv1d/network").class((
         Conv1d::<Signal<7, 8>, 5, 2>::new(),
@@ -55,6 +65,8 @@ fn images(r: &mut Reference<'_>) {
     case::<Image<5, 5, 3>>(r, "conv2d/pointwise 5x5x3 s2").mse((Conv2d::<Image<3, 3, 4>, 1, 2>::new(),));
     case::<Image<1, 1, 1>>(r, "conv2d/one element").mse((Conv2d::<Image<1, 1, 1>, 1>::new(),));
     case::<Image<1, 1, 1>>(r, "conv2d/one element k3").mse((Conv2d::<Image<1, 1, 2>, 3>::new(),));
+    case::<Image<4, 4, 1>>(r, "conv2d/in a row")
+        .mse((Conv2d::<Image<4, 4, 5>, 3>::new(), Conv2d::<Image<2, 2, 2>, 3>::new()));
     case::<Image<4, 5, 2>>(r, "conv2d/without bias").mse((Conv2d::<Image<2, 3, 3>, 3, 1, NoBias>::new(),));
     case::<Image<5, 5, 1>>(r, "conv2d/network").class((
         Conv2d::<Image<5, 5, 8>, 3>::new(),
@@ -90,11 +102,49 @@ fn depthwise(r: &mut Reference<'_>) {
     ));
 }
 
+/// Stage `stage` of the case's network with PyTorch's weight, which lives as long as the program, as in flash.
+fn fixed<X: Tensor, Y: Tensor, L: LinearLayer<Y>>(
+    case: &mut Case<'_, '_, X>,
+    stage: usize,
+    layer: L,
+) -> BiasOnly<L, Y> {
+    let mut weight = L::Weight::ZERO;
+    let name = case.path(&format!("init/{stage}.weight"));
+    weight.flat_mut().copy_from_slice(&case.reference.floats(&name, L::Weight::LEN));
+    BiasOnly::new(layer, Box::leak(Box::new(Linear { weight, bias: L::Bias::ZERO })))
+}
+
+/// A network of one layer that learns its bias alone.
+fn bias_only_alone<X: Tensor, L: LinearLayer<X> + Copy>(r: &mut Reference<'_>, name: &str, layer: L) {
+    let mut case = case::<X>(r, name);
+    let layer = fixed::<X, X, L>(&mut case, 0, layer);
+    case.mse((layer,));
+}
+
+fn bias_only(r: &mut Reference<'_>) {
+    bias_only_alone::<[f32; 5], _>(r, "bias only/dense 5x7", Dense::<7>::new());
+    bias_only_alone::<Signal<1, 1>, _>(r, "bias only/one element", Conv1d::<Signal<1, 1>, 1>::new());
+    let strided = Conv1d::<Signal<4, 3>, 3, 2>::new().padding(1);
+    bias_only_alone::<Signal<8, 2>, _>(r, "bias only/conv1d 8x2 k3 s2", strided);
+    bias_only_alone::<Image<4, 5, 2>, _>(r, "bias only/conv2d same 4x5x2 k3", Conv2d::<Image<4, 5, 3>, 3>::new());
+    bias_only_alone::<Image<3, 2, 5>, _>(r, "bias only/pointwise 3x2x5", Conv2d::<Image<3, 2, 7>, 1>::new());
+    bias_only_alone::<Signal<7, 9>, _>(r, "bias only/depthwise1d 7x9 k3", DepthwiseConv1d::<Signal<5, 9>, 3>::new());
+    let depthwise = DepthwiseConv2d::<Image<3, 2, 3>, 3>::new();
+    bias_only_alone::<Image<5, 4, 3>, _>(r, "bias only/depthwise2d 5x4x3 k3", depthwise);
+
+    let mut case = case::<Image<5, 5, 1>>(r, "bias only/network");
+    let first = fixed::<_, Image<5, 5, 1>, _>(&mut case, 0, Conv2d::<Image<5, 5, 6>, 3>::new());
+    let second = fixed::<_, Image<5, 5, 6>, _>(&mut case, 2, DepthwiseConv2d::<Image<3, 3, 6>, 3>::new());
+    let last = fixed::<_, [f32; 36], _>(&mut case, 7, Dense::<3>::new());
+    case.class((first, Relu, second, Relu, Conv2d::<Image<3, 3, 4>, 1>::new(), Relu, Flatten::<36>, last));
+}
+
 #[test]
 fn convolutions_agree_with_pytorch() {
     area(include_bytes!("../../reference/conv.safetensors"), TOLERANCE, |r| {
         signals(r);
         images(r);
         depthwise(r);
+        bias_only(r);
     });
 }
