@@ -98,6 +98,9 @@ pub(crate) const fn check(name: &str, axes: &[Declared]) {
         message = shape(message, axes, Of::Valid).text(", or with padding into ");
     }
     message = shape(message, axes, Of::Same);
+    if !possible {
+        message = message.text(" with padding");
+    }
     message = shape(message.text(", but the output is declared "), axes, Of::Output);
     assert!(fits, "{}", message.as_str());
 }
