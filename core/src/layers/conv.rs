@@ -253,6 +253,19 @@ pub(crate) const fn geometry(
     }
 }
 
+impl<const OT: usize, const CO: usize, const K: usize, const STRIDE: usize, B, const DILATION: usize>
+    Conv1d<Signal<OT, CO>, K, STRIDE, B, DILATION>
+{
+    /// The axis of time, for an input of `T` time steps.
+    const fn declared<const T: usize>() -> Declared {
+        Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }
+    }
+
+    const fn geometry<const T: usize, const CI: usize>(&self) -> Geometry {
+        geometry([Self::declared::<T>(), ONE], CI, CO, self.before)
+    }
+}
+
 impl<
     const T: usize,
     const CI: usize,
@@ -270,19 +283,8 @@ impl<
     const FAN_OUT: usize = K * CO;
 
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-        const { check("Conv1d", &[Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }]) };
-        kernel::conv::forward(
-            &geometry(
-                [Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }, ONE],
-                CI,
-                CO,
-                self.before,
-            ),
-            x,
-            weight,
-            bias,
-            y,
-        );
+        const { check("Conv1d", &[Self::declared::<T>()]) };
+        kernel::conv::forward(&self.geometry::<T, CI>(), x, weight, bias, y);
     }
 
     fn gradients(
@@ -294,50 +296,15 @@ impl<
         bias_gradient: &mut [f32],
         want: InputGradient,
     ) {
-        kernel::conv::backward(
-            &geometry(
-                [Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }, ONE],
-                CI,
-                CO,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            weight_gradient,
-            bias_gradient,
-            want,
-        );
+        kernel::conv::backward(&self.geometry::<T, CI>(), x, weight, dy, weight_gradient, bias_gradient, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
-        kernel::conv::input_gradient(
-            &geometry(
-                [Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }, ONE],
-                CI,
-                CO,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            want,
-        );
+        kernel::conv::input_gradient(&self.geometry::<T, CI>(), x, weight, dy, want);
     }
 
     fn add_to_input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
-        kernel::conv::add_input_gradient(
-            &geometry(
-                [Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }, ONE],
-                CI,
-                CO,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            want,
-        );
+        kernel::conv::add_input_gradient(&self.geometry::<T, CI>(), x, weight, dy, want);
     }
 
     fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]) {
@@ -346,6 +313,32 @@ impl<
 }
 
 linear_layer!([const T: usize, const CI: usize, const OT: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, CI> => Conv1d<Signal<OT, CO>, K, STRIDE, B, DILATION> => Signal<OT, CO>);
+
+impl<
+    const OH: usize,
+    const OW: usize,
+    const CO: usize,
+    const K: usize,
+    const STRIDE: usize,
+    B,
+    const KW: usize,
+    const STRIDE_W: usize,
+    const DILATION: usize,
+    const DILATION_W: usize,
+> Conv2d<Image<OH, OW, CO>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W>
+{
+    /// Both axes, for an input of `H` rows and `W` columns.
+    const fn declared<const H: usize, const W: usize>() -> [Declared; 2] {
+        [
+            Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
+            Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
+        ]
+    }
+
+    const fn geometry<const H: usize, const W: usize, const CI: usize>(&self) -> Geometry {
+        geometry(Self::declared::<H, W>(), CI, CO, self.before)
+    }
+}
 
 impl<
     const H: usize,
@@ -369,30 +362,8 @@ impl<
     const FAN_OUT: usize = K * KW * CO;
 
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-        const {
-            check(
-                "Conv2d",
-                &[
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-            );
-        }
-        kernel::conv::forward(
-            &geometry(
-                [
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-                CI,
-                CO,
-                self.before,
-            ),
-            x,
-            weight,
-            bias,
-            y,
-        );
+        const { check("Conv2d", &Self::declared::<H, W>()) }
+        kernel::conv::forward(&self.geometry::<H, W, CI>(), x, weight, bias, y);
     }
 
     fn gradients(
@@ -404,59 +375,15 @@ impl<
         bias_gradient: &mut [f32],
         want: InputGradient,
     ) {
-        kernel::conv::backward(
-            &geometry(
-                [
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-                CI,
-                CO,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            weight_gradient,
-            bias_gradient,
-            want,
-        );
+        kernel::conv::backward(&self.geometry::<H, W, CI>(), x, weight, dy, weight_gradient, bias_gradient, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
-        kernel::conv::input_gradient(
-            &geometry(
-                [
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-                CI,
-                CO,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            want,
-        );
+        kernel::conv::input_gradient(&self.geometry::<H, W, CI>(), x, weight, dy, want);
     }
 
     fn add_to_input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
-        kernel::conv::add_input_gradient(
-            &geometry(
-                [
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-                CI,
-                CO,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            want,
-        );
+        kernel::conv::add_input_gradient(&self.geometry::<H, W, CI>(), x, weight, dy, want);
     }
 
     fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]) {
@@ -465,3 +392,152 @@ impl<
 }
 
 linear_layer!([const H: usize, const W: usize, const CI: usize, const OH: usize, const OW: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, CI> => Conv2d<Image<OH, OW, CO>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W> => Image<OH, OW, CO>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inference::Inference;
+    use crate::layers::{Dense, NoBias};
+    use crate::tensor::Zero;
+
+    /// The output for an input and a weight, without bias.
+    fn output<X: Tensor, W: Tensor, Y: Tensor, L>(layer: L, mut x: X, weight: W) -> Y
+    where
+        L: Layer<X, Params = Linear<W, [f32; 0]>, Tape = Y, Output = Y>,
+    {
+        let mut tape = Y::ZERO;
+        *layer.forward(&Linear { weight, bias: [] }, &mut x, &mut tape, Pass::Predicting)
+    }
+
+    /// 1, 2, 3, ... in storage order.
+    fn counted<X: Tensor>() -> X {
+        let mut x = X::ZERO;
+        x.flat_mut().iter_mut().zip(1_u8..).for_each(|(x, n)| *x = f32::from(n));
+        x
+    }
+
+    #[test]
+    fn the_shapes_say_where_the_kernel_starts() {
+        let x: Signal<4, 1> = [[1.0], [2.0], [3.0], [4.0]];
+        let w = [[[100.0]], [[10.0]], [[1.0]]];
+        assert_eq!(output(Conv1d::<Signal<2, 1>, 3, 1, NoBias>::new(), x, w), [[123.0], [234.0]]);
+        assert_eq!(output(Conv1d::<Signal<4, 1>, 3, 1, NoBias>::new(), x, w), [[12.0], [123.0], [234.0], [340.0]]);
+        // Keras's "same" padding of one element lies behind; PyTorch's padding of 1 begins one earlier.
+        assert_eq!(output(Conv1d::<Signal<2, 1>, 3, 2, NoBias>::new(), x, w), [[123.0], [340.0]]);
+        assert_eq!(output(Conv1d::<Signal<2, 1>, 3, 2, NoBias>::new().padding(1), x, w), [[12.0], [234.0]]);
+        // Causal.
+        let causal = Conv1d::<Signal<4, 1>, 3, 1, NoBias>::new().padding(2);
+        assert_eq!(output(causal, x, w), [[1.0], [12.0], [123.0], [234.0]]);
+        // Windows partly or wholly outside read zeros there.
+        let outside = Conv1d::<Signal<4, 1>, 3, 1, NoBias>::new().padding(5);
+        assert_eq!(output(outside, x, w), [[0.0], [0.0], [0.0], [1.0]]);
+        let far = Conv1d::<Signal<4, 1>, 3, 1, NoBias>::new().padding(u16::MAX);
+        assert_eq!(output(far, x, w), [[0.0]; 4]);
+    }
+
+    #[test]
+    fn each_axis_of_an_image_has_kernel_stride_dilation_and_padding_of_its_own() {
+        let x: Image<3, 4, 1> = counted();
+        // 3 rows by 1 column, every other column.
+        let column = Conv2d::<Image<1, 2, 1>, 3, 1, NoBias, 1, 2>::new();
+        assert_eq!(output(column, x, [[[[1.0]]], [[[10.0]]], [[[100.0]]]]), [[[951.0], [1173.0]]]);
+        // 2 by 2, rows next to each other, columns 3 apart.
+        let dilated = Conv2d::<Image<2, 1, 1>, 2, 1, NoBias, 2, 1, 1, 3>::new();
+        assert_eq!(output(dilated, x, [[[[1.0]], [[10.0]]], [[[100.0]], [[1000.0]]]]), [[[8541.0]], [[12985.0]]]);
+        // Padding of the shapes lies behind; here above and to the left.
+        let w = [[[[1.0]], [[0.0]]], [[[0.0]], [[0.0]]]];
+        let same = Conv2d::<Image<3, 4, 1>, 2, 1, NoBias>::new();
+        assert_eq!(output::<_, _, Image<3, 4, 1>, _>(same, x, w), x);
+        let y: Image<3, 4, 1> = output(same.padding(1, 0), x, w);
+        assert_eq!([y[0], y[1], y[2]], [[[0.0]; 4], x[0], x[1]]);
+        let y: Image<3, 4, 1> = output(same.padding(0, 1), x, w);
+        assert_eq!(y[2], [[0.0], [9.0], [10.0], [11.0]]);
+    }
+
+    #[test]
+    fn a_pointwise_convolution_is_a_dense_layer_on_each_pixel() {
+        let mut rng = Rng::new(3);
+        let mut params: Linear<[[f32; 7]; 5], [f32; 7]> = Zero::ZERO;
+        let (mut x, mut dy): (Signal<3, 5>, Signal<3, 7>) = Zero::ZERO;
+        let all = [params.weight.flat_mut(), params.bias.flat_mut(), x.flat_mut(), dy.flat_mut()];
+        all.into_iter().flatten().for_each(|value| *value = rng.symmetric(1.0));
+        x[1][2] = 0.0;
+
+        let whole = Linear { weight: [params.weight], bias: params.bias };
+        let (mut wx, mut wy, mut wg) = (x, Zero::ZERO, Zero::ZERO);
+        let layer = Conv1d::<Signal<3, 7>, 1>::new();
+        layer.forward(&whole, &mut wx, &mut wy, Pass::training(0));
+        let y: Signal<3, 7> = wy;
+        wy = dy;
+        layer.backward(&whole, &mut wx, &mut wy, Some(&mut wg), InputGradient::WhereActive);
+
+        let mut grads: Linear<[[f32; 7]; 5], [f32; 7]> = Zero::ZERO;
+        for (t, (mut x, mut dy)) in x.into_iter().zip(dy).enumerate() {
+            let (dense, mut tape) = (Dense::<7>::new(), [0.0; 7]);
+            assert_eq!(*dense.forward(&params, &mut x, &mut tape, Pass::training(0)), y[t]);
+            dense.backward(&params, &mut x, &mut dy, Some(&mut grads), InputGradient::WhereActive);
+            assert_eq!(x, wx[t]);
+        }
+        assert_eq!((wg.weight[0], wg.bias), (grads.weight, grads.bias));
+    }
+
+    #[test]
+    fn gates_gradients_and_frozen_weights() {
+        // Two inputs, the first one closed; one kernel of two on them.
+        let params = Linear { weight: [[[3.0]], [[5.0]]], bias: [1.0] };
+        let layer = Conv1d::<Signal<1, 1>, 2>::new();
+        let input: Signal<2, 1> = [[0.0], [7.0]];
+        for (want, left) in [
+            (InputGradient::Unused, [0.0, 7.0]),
+            (InputGradient::Full, [6.0, 10.0]),
+            (InputGradient::WhereActive, [0.0, 10.0]),
+        ] {
+            let (mut x, mut tape, mut grads) = (input, Zero::ZERO, Linear { weight: [[[0.5]]; 2], bias: [0.25] });
+            assert_eq!(*layer.forward(&params, &mut x, &mut tape, Pass::training(0)), [[36.0]]);
+            assert_eq!(x, input);
+            tape = [[2.0]];
+            layer.backward(&params, &mut x, &mut tape, Some(&mut grads), want);
+            assert_eq!(x.as_flattened(), left, "{want:?}");
+            // Added to what was there.
+            assert_eq!(grads, Linear { weight: [[[0.5]], [[14.5]]], bias: [2.25] }, "{want:?}");
+            assert_eq!(tape, [[2.0]]);
+
+            let mut x = input;
+            layer.backward(&params, &mut x, &mut tape, None, want);
+            assert_eq!(x.as_flattened(), left, "{want:?}");
+        }
+        // An open gate without a gradient is told from a closed one by its sign.
+        let mut x = input;
+        layer.backward(&params, &mut x, &mut [[0.0]], None, InputGradient::WhereActive);
+        assert_eq!([x[0][0].to_bits(), x[1][0].to_bits()], [0, (-0.0_f32).to_bits()]);
+        // And so it stays when another gradient is added.
+        layer.add_input_gradient(&params, &mut x, &mut [[2.0]], InputGradient::WhereActive);
+        assert_eq!(x, [[0.0], [10.0]]);
+    }
+
+    #[test]
+    fn weights_start_within_the_bound_of_what_an_output_reads_and_biases_at_zero() {
+        type Layer2d = Conv2d<Image<4, 4, 6>, 3>;
+        let mut params = <Layer2d as Layer<Image<4, 4, 5>>>::Params::ZERO;
+        params.bias = [9.0; 6];
+        let after = Initialization::He { slope: 0.0 };
+        Layer::<Image<4, 4, 5>>::initialize(&Layer2d::new(), &mut params, after, &mut Rng::new(1));
+        let most = params.weight.flat().iter().fold(0.0_f32, |most, w| most.max(w.abs()));
+        let bound = after.bound(3 * 3 * 5, 3 * 3 * 6);
+        assert!(most <= bound && most > 0.95 * bound, "{most}, bound {bound}");
+        assert_eq!(params.bias, [0.0; 6]);
+    }
+
+    #[test]
+    fn two_buffers_predict_the_same() {
+        let layer = Conv2d::<Image<2, 2, 3>, 3>::new();
+        let mut params = <Conv2d<Image<2, 2, 3>, 3> as Layer<Image<4, 4, 1>>>::Params::ZERO;
+        params.weight.flat_mut().iter_mut().zip(1_u8..).for_each(|(w, n)| *w = f32::from(n));
+        let (mut x, mut tape) = (counted::<Image<4, 4, 1>>(), Zero::ZERO);
+        let y = *layer.forward(&params, &mut x, &mut tape, Pass::Predicting);
+        let (mut here, mut there) = ([0.0; 16], [0.0; 16]);
+        here.copy_from_slice(x.flat());
+        Inference::<Image<4, 4, 1>>::infer(&layer, &params, &mut here, &mut there);
+        assert_eq!(&there[..12], y.flat());
+    }
+}

@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
+use crate::kernel::conv::Geometry;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::layers::conv::{ONE, geometry};
 use crate::layers::dense::{Bias, BiasChoice};
@@ -220,6 +221,19 @@ impl<
     }
 }
 
+impl<const OT: usize, const C: usize, const K: usize, const STRIDE: usize, B, const DILATION: usize>
+    DepthwiseConv1d<Signal<OT, C>, K, STRIDE, B, DILATION>
+{
+    /// The axis of time, for an input of `T` time steps.
+    const fn declared<const T: usize>() -> Declared {
+        Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }
+    }
+
+    const fn geometry<const T: usize>(&self) -> Geometry {
+        geometry([Self::declared::<T>(), ONE], C, C, self.before)
+    }
+}
+
 impl<
     const T: usize,
     const OT: usize,
@@ -236,24 +250,8 @@ impl<
     const FAN_OUT: usize = K;
 
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-        const {
-            check(
-                "DepthwiseConv1d",
-                &[Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }],
-            );
-        };
-        kernel::depthwise::forward(
-            &geometry(
-                [Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }, ONE],
-                C,
-                C,
-                self.before,
-            ),
-            x,
-            weight,
-            bias,
-            y,
-        );
+        const { check("DepthwiseConv1d", &[Self::declared::<T>()]) };
+        kernel::depthwise::forward(&self.geometry::<T>(), x, weight, bias, y);
     }
 
     fn gradients(
@@ -265,50 +263,15 @@ impl<
         bias_gradient: &mut [f32],
         want: InputGradient,
     ) {
-        kernel::depthwise::backward(
-            &geometry(
-                [Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }, ONE],
-                C,
-                C,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            weight_gradient,
-            bias_gradient,
-            want,
-        );
+        kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
-        kernel::depthwise::input_gradient(
-            &geometry(
-                [Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }, ONE],
-                C,
-                C,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            want,
-        );
+        kernel::depthwise::input_gradient(&self.geometry::<T>(), x, weight, dy, want);
     }
 
     fn add_to_input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
-        kernel::depthwise::add_input_gradient(
-            &geometry(
-                [Declared { input: T, output: OT, kernel: K, stride: STRIDE, dilation: DILATION }, ONE],
-                C,
-                C,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            want,
-        );
+        kernel::depthwise::add_input_gradient(&self.geometry::<T>(), x, weight, dy, want);
     }
 
     fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]) {
@@ -317,6 +280,32 @@ impl<
 }
 
 linear_layer!([const T: usize, const OT: usize, const C: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, C> => DepthwiseConv1d<Signal<OT, C>, K, STRIDE, B, DILATION> => Signal<OT, C>);
+
+impl<
+    const OH: usize,
+    const OW: usize,
+    const C: usize,
+    const K: usize,
+    const STRIDE: usize,
+    B,
+    const KW: usize,
+    const STRIDE_W: usize,
+    const DILATION: usize,
+    const DILATION_W: usize,
+> DepthwiseConv2d<Image<OH, OW, C>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W>
+{
+    /// Both axes, for an input of `H` rows and `W` columns.
+    const fn declared<const H: usize, const W: usize>() -> [Declared; 2] {
+        [
+            Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
+            Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
+        ]
+    }
+
+    const fn geometry<const H: usize, const W: usize>(&self) -> Geometry {
+        geometry(Self::declared::<H, W>(), C, C, self.before)
+    }
+}
 
 impl<
     const H: usize,
@@ -339,30 +328,8 @@ impl<
     const FAN_OUT: usize = K * KW;
 
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-        const {
-            check(
-                "DepthwiseConv2d",
-                &[
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-            );
-        }
-        kernel::depthwise::forward(
-            &geometry(
-                [
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-                C,
-                C,
-                self.before,
-            ),
-            x,
-            weight,
-            bias,
-            y,
-        );
+        const { check("DepthwiseConv2d", &Self::declared::<H, W>()) }
+        kernel::depthwise::forward(&self.geometry::<H, W>(), x, weight, bias, y);
     }
 
     fn gradients(
@@ -374,59 +341,15 @@ impl<
         bias_gradient: &mut [f32],
         want: InputGradient,
     ) {
-        kernel::depthwise::backward(
-            &geometry(
-                [
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-                C,
-                C,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            weight_gradient,
-            bias_gradient,
-            want,
-        );
+        kernel::depthwise::backward(&self.geometry::<H, W>(), x, weight, dy, weight_gradient, bias_gradient, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
-        kernel::depthwise::input_gradient(
-            &geometry(
-                [
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-                C,
-                C,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            want,
-        );
+        kernel::depthwise::input_gradient(&self.geometry::<H, W>(), x, weight, dy, want);
     }
 
     fn add_to_input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
-        kernel::depthwise::add_input_gradient(
-            &geometry(
-                [
-                    Declared { input: H, output: OH, kernel: K, stride: STRIDE, dilation: DILATION },
-                    Declared { input: W, output: OW, kernel: KW, stride: STRIDE_W, dilation: DILATION_W },
-                ],
-                C,
-                C,
-                self.before,
-            ),
-            x,
-            weight,
-            dy,
-            want,
-        );
+        kernel::depthwise::add_input_gradient(&self.geometry::<H, W>(), x, weight, dy, want);
     }
 
     fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]) {
@@ -435,3 +358,82 @@ impl<
 }
 
 linear_layer!([const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, C> => DepthwiseConv2d<Image<OH, OW, C>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W> => Image<OH, OW, C>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{Conv2d, NoBias};
+    use crate::tensor::Zero;
+
+    type Input = Image<4, 5, 3>;
+    type Output = Image<2, 3, 3>;
+
+    /// Small whole numbers, of which every sum is exact, about one in five zero.
+    fn whole(rng: &mut Rng, values: &mut [f32]) {
+        values.iter_mut().for_each(|value| *value = rng.below(5) as f32 - 2.0);
+    }
+
+    #[test]
+    fn it_is_a_convolution_whose_channels_do_not_meet() {
+        let rng = &mut Rng::new(5);
+        let mut params: Linear<[[[f32; 3]; 3]; 3], [f32; 3]> = Zero::ZERO;
+        let (mut input, mut dy): (Input, Output) = Zero::ZERO;
+        for values in [params.weight.flat_mut(), params.bias.flat_mut(), input.flat_mut(), dy.flat_mut()] {
+            whole(rng, values);
+        }
+        let mut diagonal: Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]> = Zero::ZERO;
+        diagonal.bias = params.bias;
+        for (row, from) in diagonal.weight.iter_mut().zip(&params.weight) {
+            for (element, from) in row.iter_mut().zip(from) {
+                (0..3).for_each(|c| element[c][c] = from[c]);
+            }
+        }
+        let (layer, whole) = (DepthwiseConv2d::<Output, 3, 2>::new(), Conv2d::<Output, 3, 2>::new());
+        for (layer, whole) in [(layer, whole), (layer.padding(1, 0), whole.padding(1, 0))] {
+            for want in [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive] {
+                let (mut x, mut y, mut grads) = (input, Output::ZERO, Zero::ZERO);
+                let (mut all_x, mut all_y, mut all_grads) = (input, Output::ZERO, Zero::ZERO);
+                layer.forward(&params, &mut x, &mut y, Pass::training(0));
+                whole.forward(&diagonal, &mut all_x, &mut all_y, Pass::training(0));
+                assert_eq!(y, all_y);
+                (y, all_y) = (dy, dy);
+                layer.backward(&params, &mut x, &mut y, Some(&mut grads), want);
+                whole.backward(&diagonal, &mut all_x, &mut all_y, Some(&mut all_grads), want);
+                assert_eq!(x, all_x, "{want:?}");
+                assert_eq!(y, dy);
+                let Linear { weight, bias }: Linear<[[[f32; 3]; 3]; 3], [f32; 3]> = grads;
+                let all: Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]> = all_grads;
+                assert_eq!(bias, all.bias);
+                assert_eq!(weight, all.weight.map(|row| row.map(|w| [w[0][0], w[1][1], w[2][2]])));
+
+                let mut frozen = input;
+                layer.backward(&params, &mut frozen, &mut y, None, want);
+                assert_eq!(frozen, x, "{want:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_closed_gate_stays_closed_and_an_open_one_is_told_by_its_sign() {
+        let params = Linear { weight: [[3.0, 3.0]], bias: [] };
+        let layer = DepthwiseConv1d::<Signal<1, 2>, 1, 1, NoBias>::new();
+        let mut x: Signal<1, 2> = [[0.0, 7.0]];
+        layer.backward(&params, &mut x, &mut [[2.0, 0.0]], None, InputGradient::WhereActive);
+        assert_eq!(x[0].map(f32::to_bits), [0, (-0.0_f32).to_bits()]);
+        layer.add_input_gradient(&params, &mut x, &mut [[2.0, 2.0]], InputGradient::WhereActive);
+        assert_eq!(x, [[0.0, 6.0]]);
+        layer.add_input_gradient(&params, &mut x, &mut [[2.0, 2.0]], InputGradient::Full);
+        assert_eq!(x, [[6.0, 12.0]]);
+    }
+
+    #[test]
+    fn one_element_and_its_gradients() {
+        let params = Linear { weight: [[[4.0]]], bias: [0.5] };
+        let layer = DepthwiseConv2d::<Image<1, 1, 1>, 1>::new();
+        let (mut x, mut y, mut grads) = ([[[2.0]]], [[[0.0]]], Linear { weight: [[[1.0]]], bias: [1.0] });
+        assert_eq!(*layer.forward(&params, &mut x, &mut y, Pass::training(0)), [[[8.5]]]);
+        y = [[[3.0]]];
+        layer.backward(&params, &mut x, &mut y, Some(&mut grads), InputGradient::Full);
+        assert_eq!((x, grads), ([[[12.0]]], Linear { weight: [[[7.0]]], bias: [4.0] }));
+    }
+}
