@@ -24,6 +24,7 @@
 
 pub mod board;
 pub mod data;
+pub mod mlperf_tiny;
 pub mod report;
 pub mod simulation;
 
