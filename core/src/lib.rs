@@ -29,11 +29,12 @@ pub use inference::Inference;
 pub use init::Initialization;
 pub use layer::{InputGradient, Layer, Pass, open_gate};
 pub use layers::{
-    AveragePool, Bias, BiasOnly, Concat, Conv1d, Conv2d, Dense, DepthwiseConv1d, DepthwiseConv2d, Dropout, Elu,
-    Embedding, Flatten, Frozen, FrozenPrefix, Gelu, GeluTanh, GlobalAveragePool, GlobalMaxPool, HardSigmoid, HardSwish,
-    Identity, Keep, LeakyRelu, LinearBias, LinearLayer, LogSoftmax, MaxPool, Mish, NoBias, PRelu, Pad, PerChannel,
-    Projection, Relu, Relu6, Reshape, Residual, ResidualProjection, Scale, Selu, Shared, Sigmoid, Silu, Softmax,
-    Softplus, Softsign, SplitLast, Tanh, TrainableLast, trainable_last,
+    AveragePool, BatchNorm, BatchNormParams, Bias, BiasOnly, Concat, Conv1d, Conv2d, Dense, DepthwiseConv1d,
+    DepthwiseConv2d, Dropout, Elu, Embedding, Flatten, Frozen, FrozenPrefix, Gelu, GeluTanh, GlobalAveragePool,
+    GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, Identity, InstanceNorm, Keep, LayerNorm, LeakyRelu, LinearBias,
+    LinearLayer, LogSoftmax, MaxPool, Mish, NoBias, PRelu, Pad, PerChannel, Projection, Relu, Relu6, Reshape, Residual,
+    ResidualProjection, RmsNorm, Scale, Selu, Shared, Sigmoid, Silu, Softmax, Softplus, Softsign, SplitLast, Tanh,
+    TrainableLast, trainable_last,
 };
 pub use learner::Learner;
 pub use loss::{CrossEntropy, Loss, MeanSquaredError, TargetError};

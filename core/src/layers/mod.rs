@@ -1,5 +1,6 @@
 //! The layers, one a file.
 
+pub mod batch_norm;
 pub mod bias_only;
 pub mod concat;
 pub mod conv;
@@ -15,6 +16,7 @@ pub mod hard;
 pub mod identity;
 pub mod leaky_relu;
 pub mod linear;
+pub mod norm;
 pub mod pad;
 mod padding;
 pub mod pool;
@@ -31,6 +33,7 @@ pub mod softmax;
 pub mod tanh;
 mod window;
 
+pub use batch_norm::{BatchNorm, BatchNormParams};
 pub use bias_only::{BiasOnly, LinearBias};
 pub use concat::Concat;
 pub use conv::{Conv1d, Conv2d};
@@ -45,6 +48,7 @@ pub use hard::{HardSigmoid, HardSwish};
 pub use identity::{Identity, Keep};
 pub use leaky_relu::LeakyRelu;
 pub use linear::LinearLayer;
+pub use norm::{GroupNorm, InstanceNorm, LayerNorm, RmsNorm};
 pub use pad::Pad;
 pub use pool::{AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool};
 pub use prelu::{PRelu, PerChannel, Shared};

@@ -1,0 +1,214 @@
+//! Batch normalisation.
+
+use crate::inference::inference_in_tape;
+use crate::init::Initialization;
+use crate::kernel::norm::Channel;
+use crate::layer::{InputGradient, Layer, Pass};
+use crate::params::{Linear, Name, Params};
+use crate::rng::Rng;
+use crate::tensor::{Tensor, Zero};
+
+/// Batch normalisation of each channel (the last axis) by running statistics,
+/// `y = (x - running_mean) / √(running_var + epsilon) weight + bias`.
+///
+/// **Samples come one by one here, so there are no statistics of a batch: the running ones are used in training too**, as
+/// constants. That is PyTorch's `BatchNorm` in evaluation mode with gradients: `dx = weight dy / √(running_var + epsilon)`,
+/// `dweight = Σ dy (x - running_mean) / √(running_var + epsilon)`, `dbias = Σ dy` over all positions.
+///
+/// The running statistics follow the data. An update, over all its samples, takes
+/// `running ← (1 - momentum) running + momentum statistic` with the mean of the samples' statistics: their mean over all
+/// positions, and their mean squared distance from the running mean. It does so whatever the optimizer, and never for a
+/// refused sample. `momentum` is 0.1, as PyTorch's; with 0 ([`fixed`](Self::fixed)), the usual choice when a trained network
+/// is adapted, they stay.
+///
+/// Parameters are `weight` (scale, at first 1), `bias` (shift, 0), `running_mean` (0) and `running_var` (1), each `[C]`. The tape is the
+/// output; the input stays. [`fold`](Self::fold) makes the layer part of the linear layer before it. Source: Ioffe and Szegedy,
+/// "Batch normalization" (2015).
+///
+/// ```
+/// use backpass::{BatchNorm, BatchNormParams, Conv2d, Image, Layer, NoBias, Pass, Relu};
+/// type Net = (Conv2d<Image<8, 8, 4>, 3, 1, NoBias>, BatchNorm, Relu);
+/// fn output_of<N: Layer<Image<8, 8, 1>, Output = Image<8, 8, 4>>>() {}
+/// output_of::<Net>();
+///
+/// let params = BatchNormParams { weight: [2.0], bias: [1.0], running_mean: [3.0], running_var: [4.0] };
+/// let norm = BatchNorm { epsilon: 0.0, ..BatchNorm::fixed() };
+/// assert_eq!(*norm.forward(&params, &mut [5.0], &mut [0.0], Pass::training(0)), [3.0]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BatchNorm {
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// How much of the running statistics an update replaces, from 0 to 1.
+    pub momentum: f32,
+}
+
+/// The parameters of [`BatchNorm`], one of each a channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BatchNormParams<C> {
+    /// The scale.
+    pub weight: C,
+    /// The shift.
+    pub bias: C,
+    /// The running mean; among gradients, the sum of what each sample would add to it.
+    pub running_mean: C,
+    /// The running variance; among gradients, the sum of what each sample would add to it.
+    pub running_var: C,
+}
+
+impl<C: Tensor> Zero for BatchNormParams<C> {
+    const ZERO: Self = Self { weight: C::ZERO, bias: C::ZERO, running_mean: C::ZERO, running_var: C::ZERO };
+}
+
+impl<C: Tensor> Params for BatchNormParams<C> {
+    const COUNT: usize = 4 * C::LEN;
+
+    fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
+        visitor(Name::leaf(parent, "weight"), self.weight.flat());
+        visitor(Name::leaf(parent, "bias"), self.bias.flat());
+        visitor(Name::statistic(parent, "running_mean"), self.running_mean.flat());
+        visitor(Name::statistic(parent, "running_var"), self.running_var.flat());
+    }
+
+    fn visit_mut<const SETS: usize>(
+        mut sets: [&mut Self; SETS],
+        parent: Option<&Name<'_>>,
+        visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
+    ) {
+        visitor(Name::leaf(parent, "weight"), sets.each_mut().map(|set| set.weight.flat_mut()));
+        visitor(Name::leaf(parent, "bias"), sets.each_mut().map(|set| set.bias.flat_mut()));
+        visitor(Name::statistic(parent, "running_mean"), sets.each_mut().map(|set| set.running_mean.flat_mut()));
+        visitor(Name::statistic(parent, "running_var"), sets.each_mut().map(|set| set.running_var.flat_mut()));
+    }
+}
+
+impl<C: Tensor> BatchNormParams<C> {
+    /// Each channel.
+    fn channels(&self) -> impl Iterator<Item = Channel> {
+        let learned = self.weight.flat().iter().zip(self.bias.flat());
+        let measured = self.running_mean.flat().iter().zip(self.running_var.flat());
+        learned.zip(measured).map(|((weight, bias), (mean, variance))| Channel {
+            weight: *weight,
+            bias: *bias,
+            mean: *mean,
+            variance: *variance,
+        })
+    }
+
+    /// The gradients of each channel: weight, bias, and what the statistics are to change by.
+    fn channels_mut(&mut self) -> impl Iterator<Item = [&mut f32; 4]> {
+        let learned = self.weight.flat_mut().iter_mut().zip(self.bias.flat_mut());
+        let measured = self.running_mean.flat_mut().iter_mut().zip(self.running_var.flat_mut());
+        learned.zip(measured).map(|((weight, bias), (mean, variance))| [weight, bias, mean, variance])
+    }
+}
+
+impl BatchNorm {
+    /// The layer with epsilon 1e-5 and momentum 0.1.
+    pub const fn new() -> Self {
+        Self { epsilon: 1e-5, momentum: 0.1 }
+    }
+
+    /// The layer with epsilon 1e-5, whose running statistics stay as they are.
+    pub const fn fixed() -> Self {
+        Self { epsilon: 1e-5, momentum: 0.0 }
+    }
+
+    /// Makes the layer part of the linear layer (dense, convolution, depthwise convolution) before it: with
+    /// `s = weight / √(running_var + epsilon)`, its weight becomes `w s` and its bias `(b - running_mean) s + bias`, channel by
+    /// channel. A linear layer without bias is first given one of zeros.
+    ///
+    /// ```
+    /// use backpass::{BatchNorm, BatchNormParams, Linear};
+    /// let norm = BatchNormParams { weight: [3.0], bias: [1.0], running_mean: [2.0], running_var: [4.0] };
+    /// let mut dense = Linear { weight: [[10.0], [20.0]], bias: [4.0] };
+    /// BatchNorm { epsilon: 0.0, ..BatchNorm::new() }.fold(&norm, &mut dense);
+    /// assert_eq!(dense, Linear { weight: [[15.0], [30.0]], bias: [4.0] });
+    /// ```
+    pub fn fold<W: Tensor, C: Tensor>(&self, params: &BatchNormParams<C>, linear: &mut Linear<W, C>) {
+        const { assert!(W::CHANNELS == C::LEN, "BatchNorm: the linear layer has another number of output channels") };
+        let scale = |channel: Channel| channel.weight * channel.inverse(self.epsilon);
+        for weights in linear.weight.flat_mut().chunks_exact_mut(C::LEN.max(1)) {
+            weights.iter_mut().zip(params.channels()).for_each(|(weight, channel)| *weight *= scale(channel));
+        }
+        for (bias, channel) in linear.bias.flat_mut().iter_mut().zip(params.channels()) {
+            *bias = (*bias - channel.mean) * scale(channel) + channel.bias;
+        }
+    }
+}
+
+impl Default for BatchNorm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The elements of a channel: every `CHANNELS`th from this one on.
+fn from(values: &[f32], channel: usize) -> &[f32] {
+    values.get(channel..).unwrap_or_default()
+}
+
+impl<X: Tensor> Layer<X> for BatchNorm {
+    type Output = X;
+    type Params = BatchNormParams<X::Channels>;
+    type Tape = X;
+    const KEEPS_INPUT: bool = true;
+    const KEEPS_OUTPUT_GRADIENT: bool = true;
+
+    fn forward<'t>(&self, params: &Self::Params, x: &'t mut X, tape: &'t mut X, _: Pass) -> &'t mut X {
+        for (index, channel) in params.channels().enumerate() {
+            let y = tape.flat_mut().get_mut(index..).unwrap_or_default();
+            channel.forward(from(x.flat(), index), y, X::CHANNELS, self.epsilon);
+        }
+        tape
+    }
+
+    fn output<'t>(_: &'t mut X, tape: &'t mut X) -> &'t mut X {
+        tape
+    }
+
+    fn backward(
+        &self,
+        params: &Self::Params,
+        x: &mut X,
+        dy: &mut X,
+        grads: Option<&mut Self::Params>,
+        want: InputGradient,
+    ) {
+        if let Some(grads) = grads {
+            let channels = params.channels().zip(grads.channels_mut()).enumerate();
+            for (index, (channel, [weight, bias, mean, variance])) in channels {
+                let x = from(x.flat(), index);
+                let learned = channel.gradients(x, from(dy.flat(), index), X::CHANNELS, self.epsilon);
+                *weight += learned.0;
+                *bias += learned.1;
+                if self.momentum != 0.0 {
+                    let measured = channel.statistics(x, X::CHANNELS);
+                    *mean += self.momentum * (measured.0 - channel.mean);
+                    *variance += self.momentum * (measured.1 - channel.variance);
+                }
+            }
+        }
+        if want != InputGradient::Unused {
+            for (index, channel) in params.channels().enumerate() {
+                let x = x.flat_mut().get_mut(index..).unwrap_or_default();
+                channel.input_gradient(x, from(dy.flat(), index), X::CHANNELS, self.epsilon, want);
+            }
+        }
+    }
+
+    fn initialization(&self, after: Initialization) -> Initialization {
+        after
+    }
+
+    fn initialize(&self, params: &mut Self::Params, _: Initialization, _: &mut Rng) {
+        params.weight.flat_mut().fill(1.0);
+        params.bias.flat_mut().fill(0.0);
+        params.running_mean.flat_mut().fill(0.0);
+        params.running_var.flat_mut().fill(1.0);
+    }
+}
+
+inference_in_tape!([X: Tensor] X => BatchNorm);
