@@ -1,5 +1,6 @@
 //! The heart of the crate: what a layer is.
 
+use crate::gradients::Gradients;
 use crate::init::Initialization;
 use crate::params::Params;
 use crate::rng::Rng;
@@ -139,7 +140,7 @@ impl InputGradient {
 /// Implement it for a layer of your own:
 ///
 /// ```
-/// use backpass::{InputGradient, Initialization, Layer, Pass, Rng, Tensor};
+/// use backpass::{Gradients, InputGradient, Initialization, Layer, Pass, Rng, Tensor};
 ///
 /// /// y = -x, in place: no parameters, no tape.
 /// #[derive(Debug, Clone, Copy)]
@@ -156,7 +157,7 @@ impl InputGradient {
 ///     fn output<'t>(x: &'t mut X, _: &'t mut ()) -> &'t mut X {
 ///         x
 ///     }
-///     fn backward(&self, _: &(), x: &mut X, _: &mut (), _: Option<&mut ()>, _: InputGradient) {
+///     fn backward(&self, _: &(), x: &mut X, _: &mut (), _: Option<Gradients<'_, ()>>, _: InputGradient) {
 ///         x.flat_mut().iter_mut().for_each(|v| *v = -*v);
 ///     }
 ///     // Zero stays zero, so a gate that ReLU closed before this layer stays visible behind it.
@@ -199,13 +200,13 @@ pub trait Layer<X> {
     fn output<'t>(x: &'t mut X, tape: &'t mut Self::Tape) -> &'t mut Self::Output;
 
     /// The chain rule. On entry the output's place holds dL/dy. Adds dL/dparams to `grads`, if there are any (a frozen layer
-    /// has none); leaves dL/dx in `x`, as far as `want` asks.
+    /// has none; see [`Gradients`]); leaves dL/dx in `x`, as far as `want` asks.
     fn backward(
         &self,
         params: &Self::Params,
         x: &mut X,
         tape: &mut Self::Tape,
-        grads: Option<&mut Self::Params>,
+        grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     );
 

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::error::{ObserveError, TrainError, UpdateError};
+use crate::gradients::{Gradients, SAFE};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -156,9 +157,9 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         &mut self.memory.params
     }
 
-    /// The gradient accumulated since the last update: a sum over its samples, not their mean.
-    pub const fn gradients(&self) -> &N::Params {
-        &self.memory.gradients
+    /// The gradient accumulated since the last update, if there is any: a sum over its samples, not their mean.
+    pub const fn gradients(&self) -> Option<&N::Params> {
+        if self.memory.counters.pending > 0 { Some(&self.memory.gradients) } else { None }
     }
 
     /// The optimizer's moments, in copies of the parameters.
@@ -203,7 +204,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
     {
         check_sample(sample)?;
         self.loss.check(target)?;
-        let Memory { params, gradients, input, tape, counters, .. } = &mut *self.memory;
+        let Memory { params, gradients, input, tape, counters, bounds, .. } = &mut *self.memory;
         *input = *sample;
         let output = self.network.forward(params, input, tape, Pass::training(counters.stream));
         // Nobody reads the gradient of the sample itself.
@@ -212,12 +213,20 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         if !loss.is_finite() {
             return Err(ObserveError::Loss);
         }
-        self.network.backward(params, input, tape, Some(&mut *gradients), want);
-        if !all_finite(gradients) {
-            let discarded = counters.pending;
-            self.memory.discard();
-            return Err(ObserveError::Gradient { discarded });
+        let first = counters.pending == 0;
+        let mut bound = if first { 0.0 } else { bounds.gradients };
+        let grads = Gradients::new(&mut *gradients, first, &mut bound);
+        self.network.backward(params, input, tape, Some(grads), want);
+        // NaN is not below it.
+        if !(bound < SAFE) {
+            bound = largest(gradients);
+            if !bound.is_finite() {
+                let discarded = counters.pending;
+                self.memory.discard();
+                return Err(ObserveError::Gradient { discarded });
+            }
         }
+        bounds.gradients = bound;
         Ok(loss)
     }
 }
@@ -229,10 +238,11 @@ fn check_sample<X: Tensor>(sample: &X) -> Result<(), ObserveError> {
     }
 }
 
-fn all_finite<P: Params>(params: &P) -> bool {
-    let mut finite = true;
-    params.visit(None, &mut |_, values| finite &= elementwise::all_finite(values));
-    finite
+/// The largest magnitude of all elements; NaN if one is.
+fn largest<P: Params>(params: &P) -> f32 {
+    let mut bound = 0.0;
+    params.visit(None, &mut |_, values| bound = elementwise::larger(bound, elementwise::largest(values)));
+    bound
 }
 
 impl<N: Layer<X>, X: Tensor, L: fmt::Debug, O: Optimizer + fmt::Debug> fmt::Debug for Learner<'_, N, X, L, O> {
@@ -283,7 +293,8 @@ mod tests {
     }
 
     fn state<L, O: Optimizer>(learner: &Learner<'_, Net, [f32; 4], L, O>) -> std::vec::Vec<u32> {
-        let mut sets = std::vec![learner.params(), learner.gradients()];
+        let mut sets = std::vec![learner.params()];
+        sets.extend(learner.gradients());
         sets.extend(learner.moments());
         bits(&sets)
     }
@@ -329,7 +340,7 @@ mod tests {
         assert_eq!(learner.observe(&[1e25; 4], &[-1e18; 3]), Err(ObserveError::Gradient { discarded: 2 }),);
         assert_eq!(bits(&[learner.params()]), weights);
         assert_ne!(params, weights);
-        assert!(bits(&[learner.gradients()]).iter().all(|bits| *bits == 0));
+        assert!(learner.gradients().is_none());
         assert_eq!(learner.update(), Err(UpdateError::NothingObserved));
         assert_eq!((learner.observed(), learner.pending(), learner.refused()), (2, 0, 1));
     }

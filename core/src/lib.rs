@@ -8,6 +8,7 @@ extern crate std;
 pub mod error;
 #[cfg(feature = "defmt")]
 mod formats;
+pub mod gradients;
 pub mod inference;
 pub mod init;
 mod kernel;
@@ -25,6 +26,7 @@ pub mod rng;
 pub mod tensor;
 
 pub use error::{ObserveError, TrainError, UpdateError};
+pub use gradients::Gradients;
 pub use inference::Inference;
 pub use init::Initialization;
 pub use layer::{InputGradient, Layer, Pass, open_gate};

@@ -36,6 +36,7 @@ pub struct Memory<N: Layer<X>, X: Tensor, O: Optimizer> {
     pub(crate) input: X,
     pub(crate) tape: N::Tape,
     pub(crate) counters: Counters,
+    pub(crate) bounds: Bounds,
 }
 
 /// How many samples were seen.
@@ -53,6 +54,17 @@ pub(crate) struct Counters {
 
 impl Zero for Counters {
     const ZERO: Self = Self { pending: 0, observed: 0, refused: 0, stream: 0 };
+}
+
+/// Upper bounds of magnitudes, so that nobody needs to look at every value to know that all are finite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bounds {
+    /// Of the accumulated gradient.
+    pub(crate) gradients: f32,
+}
+
+impl Zero for Bounds {
+    const ZERO: Self = Self { gradients: 0.0 };
 }
 
 impl<N: Layer<X>, X: Tensor, O: Optimizer> Memory<N, X, O> {
@@ -90,20 +102,19 @@ impl<N: Layer<X>, X: Tensor, O: Optimizer> Memory<N, X, O> {
             input: Zero::ZERO,
             tape: Zero::ZERO,
             counters: Zero::ZERO,
+            bounds: Zero::ZERO,
         }
     }
 
-    /// Sets gradients, moments and counters to zero, slice by slice: no second copy, on the stack or in flash.
+    /// Sets moments and counters to zero, slice by slice: no second copy, on the stack or in flash.
     pub(crate) fn clear(&mut self) {
-        self.discard();
         self.moments.as_mut().iter_mut().for_each(fill_zero);
         self.state = Zero::ZERO;
         self.counters = Zero::ZERO;
     }
 
-    /// Forgets the accumulated gradient.
-    pub(crate) fn discard(&mut self) {
-        fill_zero(&mut self.gradients);
+    /// Forgets the accumulated gradient: the next sample overwrites it.
+    pub(crate) const fn discard(&mut self) {
         self.counters.pending = 0;
     }
 }

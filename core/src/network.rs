@@ -1,5 +1,6 @@
 //! Tuples as networks: up to 16 stages, each taking the output of the one before.
 
+use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -16,22 +17,21 @@ use crate::tensor::{Tensor, Zero};
 /// let wanted = network.0.output_gradient(want);
 /// {
 ///     let y = A::output(&mut *x, &mut tape.0);
-///     network.1.backward(&params.1, y, &mut tape.1, grads.map(|grads| &mut grads.1), wanted)
+///     network.1.backward(&params.1, y, &mut tape.1, grads.part(|grads| &mut grads.1), wanted)
 /// }
-/// network.0.backward(&params.0, x, &mut tape.0, grads.map(|grads| &mut grads.0), want);
+/// network.0.backward(&params.0, x, &mut tape.0, grads.part(|grads| &mut grads.0), want);
 /// ```
 macro_rules! backward {
     ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt) => {
-        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_deref_mut().map(|grads| &mut grads.$i), $want)
+        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_mut().map(|grads| grads.part(|grads| &mut grads.$i)), $want)
     };
     ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt $($rest:tt)+) => {{
         let wanted = $net.$i.output_gradient($want);
         {
             let y = $stage::output(&mut *$x, &mut $tape.$i);
-            let mut grads = $grads.as_deref_mut();
-            backward!($net $params $tape grads, y wanted, $($rest)+)
+            backward!($net $params $tape $grads, y wanted, $($rest)+)
         }
-        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_deref_mut().map(|grads| &mut grads.$i), $want)
+        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_mut().map(|grads| grads.part(|grads| &mut grads.$i)), $want)
     }};
 }
 
@@ -160,7 +160,7 @@ macro_rules! chain {
                 params: &Self::Params,
                 x: &mut X0,
                 tape: &mut Self::Tape,
-                mut grads: Option<&mut Self::Params>,
+                mut grads: Option<Gradients<'_, Self::Params>>,
                 want: InputGradient,
             ) {
                 backward!(self params tape grads, x want, $($stage $i)+);

@@ -198,7 +198,7 @@ impl Meeting<'_> {
         let mut lanes = [0.0; dense::LANES];
         let len = self.g.outputs;
         self.for_each(|at, pixel| dense::add_dot(&mut lanes, part(weight, at, len), part(dy, pixel, len)));
-        dense::join(lanes)
+        backpass_arch::join(lanes)
     }
 
     /// Adds this input's part to the weights' gradients.
@@ -215,11 +215,11 @@ impl Meeting<'_> {
             let (weight, dy) = (part(weight, at, len), part(dy, pixel, len));
             dense::add_scaled_and_dot_to(&mut lanes, part_mut(gradient, at, len), x, dy, weight);
         });
-        dense::join(lanes)
+        backpass_arch::join(lanes)
     }
 }
 
-/// Adds dL/dW and dL/db to the gradients, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
+/// Adds dL/dW and dL/db to the gradients, which are zeros for the `first` sample, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
 /// empty.
 pub(crate) fn backward(
     g: &Geometry,
@@ -228,11 +228,16 @@ pub(crate) fn backward(
     dy: &[f32],
     weight_gradient: &mut [f32],
     bias_gradient: &mut [f32],
+    first: bool,
     want: InputGradient,
 ) {
+    if first {
+        weight_gradient.fill(0.0);
+        bias_gradient.fill(0.0);
+    }
     if g.is_pointwise() {
         for (x, dy) in x.chunks_exact_mut(g.inputs.max(1)).zip(dy.chunks_exact(g.outputs.max(1))) {
-            dense::backward(x, weight, dy, weight_gradient, bias_gradient, want);
+            dense::backward(x, weight, dy, weight_gradient, bias_gradient, false, want);
         }
         return;
     }
@@ -462,7 +467,7 @@ pub(crate) mod tests {
             }
             for want in WANTS {
                 let (mut x, mut gw, mut gb) = (input.clone(), vec![0.25; weight.len()], vec![0.5; co]);
-                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, want);
+                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, false, want);
                 let expected: Vec<_> = input.iter().zip(&dx).map(|(x, dx)| left(*x, *dx, want)).collect();
                 assert_eq!(bits(&x), bits(&expected), "seed {seed}, {want:?}, {g:?}");
                 assert_eq!(bits(&gw), bits(&gradient), "seed {seed}, {want:?}, {g:?}");
@@ -490,7 +495,7 @@ pub(crate) mod tests {
         forward(&g, &[2.0, 3.0], &[10.0, 1.0], &[], &mut y);
         assert_eq!(y, [2.0, 23.0]);
         let (mut x, mut gradient) = ([2.0, 3.0], [0.0; 2]);
-        backward(&g, &mut x, &[10.0, 1.0], &[1.0, 100.0], &mut gradient, &mut [], InputGradient::Full);
+        backward(&g, &mut x, &[10.0, 1.0], &[1.0, 100.0], &mut gradient, &mut [], false, InputGradient::Full);
         assert_eq!((x, gradient), ([1001.0, 100.0], [200.0, 302.0]));
     }
 
@@ -503,7 +508,7 @@ pub(crate) mod tests {
         forward(&g, &[1.0, f32::NAN, 1.0, 1.0, 1.0], &[1.0; 3], &[0.0], &mut y);
         assert_eq!(y.map(f32::is_nan), [true, true, true, false, false]);
         let (mut x, mut gradient) = ([1.0, f32::NAN, 0.0, 1.0, 1.0], [0.0; 3]);
-        backward(&g, &mut x, &[1.0; 3], &[1.0; 5], &mut gradient, &mut [], InputGradient::WhereActive);
+        backward(&g, &mut x, &[1.0; 3], &[1.0; 5], &mut gradient, &mut [], false, InputGradient::WhereActive);
         assert!(gradient.iter().all(|gradient| gradient.is_nan()));
         assert_eq!((x[1], x[2].to_bits()), (3.0, 0));
     }

@@ -173,7 +173,7 @@ impl Visit for Input<'_> {
     }
 }
 
-/// Adds dL/dW and dL/db to the gradients, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
+/// Adds dL/dW and dL/db to the gradients, which are zeros for the `first` sample, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
 /// empty.
 pub(crate) fn backward(
     g: &Geometry,
@@ -182,8 +182,13 @@ pub(crate) fn backward(
     dy: &[f32],
     weight_gradient: &mut [f32],
     bias_gradient: &mut [f32],
+    first: bool,
     want: InputGradient,
 ) {
+    if first {
+        weight_gradient.fill(0.0);
+        bias_gradient.fill(0.0);
+    }
     for_each_tile(g, x, Backward { weight, dy, gradient: weight_gradient, want });
     crate::kernel::conv::bias_backward(g.inputs, dy, bias_gradient);
 }
@@ -250,7 +255,7 @@ mod tests {
             }
             for want in WANTS {
                 let (mut x, mut gw, mut gb) = (input.clone(), vec![0.25; weight.len()], vec![0.5; channels]);
-                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, want);
+                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, false, want);
                 let expected: Vec<_> = input.iter().zip(&dx).map(|(x, dx)| left(*x, *dx, want)).collect();
                 assert_eq!(bits(&x), bits(&expected), "seed {seed}, {want:?}, {g:?}");
                 assert_eq!(bits(&gw), bits(&gradient), "seed {seed}, {want:?}, {g:?}");

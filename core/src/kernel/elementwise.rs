@@ -156,6 +156,32 @@ pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     }
 }
 
+/// to += from, for as many values as both have.
+pub(crate) fn add(from: &[f32], to: &mut [f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+}
+
+/// Σ |v|, in four lanes: an upper bound of every magnitude. Infinite or NaN if an element is, or if it overflows.
+pub(crate) fn magnitude(values: &[f32]) -> f32 {
+    let (groups, rest) = values.as_chunks::<4>();
+    let mut lanes = [0.0; 4];
+    for group in groups {
+        lanes.iter_mut().zip(group).for_each(|(lane, v)| *lane += v.abs());
+    }
+    lanes.iter().chain(rest).fold(0.0, |sum, v| sum + v.abs())
+}
+
+/// The largest magnitude; NaN if an element is.
+pub(crate) fn largest(values: &[f32]) -> f32 {
+    // Magnitudes are ordered as their bits are, NaN last.
+    f32::from_bits(values.iter().fold(0, |largest, v| largest.max(v.abs().to_bits())))
+}
+
+/// The larger of two magnitudes; NaN if one is.
+pub(crate) fn larger(a: f32, b: f32) -> f32 {
+    f32::from_bits(a.to_bits().max(b.to_bits()))
+}
+
 /// Whether a value that was seen is infinite or NaN: then bit 31 is set.
 ///
 /// Those have an exponent of all ones, which carries when 1 is added to it. Three integer operations a value, no branch.

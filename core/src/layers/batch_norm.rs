@@ -1,5 +1,6 @@
 //! Batch normalisation.
 
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel::norm::Channel;
@@ -174,22 +175,24 @@ impl<X: Tensor> Layer<X> for BatchNorm {
         params: &Self::Params,
         x: &mut X,
         dy: &mut X,
-        grads: Option<&mut Self::Params>,
+        grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
         if let Some(grads) = grads {
-            let channels = params.channels().zip(grads.channels_mut()).enumerate();
-            for (index, (channel, [weight, bias, mean, variance])) in channels {
-                let x = from(x.flat(), index);
-                let learned = channel.gradients(x, from(dy.flat(), index), X::CHANNELS, self.epsilon);
-                *weight += learned.0;
-                *bias += learned.1;
-                if self.momentum != 0.0 {
-                    let measured = channel.statistics(x, X::CHANNELS);
-                    *mean += self.momentum * (measured.0 - channel.mean);
-                    *variance += self.momentum * (measured.1 - channel.variance);
+            grads.add(|grads| {
+                let channels = params.channels().zip(grads.channels_mut()).enumerate();
+                for (index, (channel, [weight, bias, mean, variance])) in channels {
+                    let x = from(x.flat(), index);
+                    let learned = channel.gradients(x, from(dy.flat(), index), X::CHANNELS, self.epsilon);
+                    *weight += learned.0;
+                    *bias += learned.1;
+                    if self.momentum != 0.0 {
+                        let measured = channel.statistics(x, X::CHANNELS);
+                        *mean += self.momentum * (measured.0 - channel.mean);
+                        *variance += self.momentum * (measured.1 - channel.variance);
+                    }
                 }
-            }
+            });
         }
         if want != InputGradient::Unused {
             for (index, channel) in params.channels().enumerate() {

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
@@ -154,10 +155,9 @@ where
         params: &Self::Params,
         x: &mut X,
         tape: &mut Self::Tape,
-        grads: Option<&mut Self::Params>,
+        mut grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
-        let (first_grads, second_grads) = grads.map(|(first, second)| (first, second)).unzip();
         let first = A::output(x, &mut tape.first).flat_mut().chunks_exact_mut(A::Output::CHANNELS.max(1));
         let second = B::output(&mut tape.input, &mut tape.second);
         let second = second.flat_mut().chunks_exact_mut(B::Output::CHANNELS.max(1));
@@ -165,8 +165,20 @@ where
             hand_over(first, a, self.first.output_gradient(want));
             hand_over(second, b, self.second.output_gradient(want));
         }
-        self.first.backward(&params.0, x, &mut tape.first, first_grads, want);
-        self.second.backward(&params.1, &mut tape.input, &mut tape.second, second_grads, want);
+        self.first.backward(
+            &params.0,
+            x,
+            &mut tape.first,
+            grads.as_mut().map(|grads| grads.part(|(first, _)| first)),
+            want,
+        );
+        self.second.backward(
+            &params.1,
+            &mut tape.input,
+            &mut tape.second,
+            grads.as_mut().map(|grads| grads.part(|(_, second)| second)),
+            want,
+        );
         if want == InputGradient::Unused {
             return;
         }

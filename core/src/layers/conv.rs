@@ -9,7 +9,7 @@ use crate::kernel;
 use crate::kernel::conv::{Axis, Geometry};
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::layers::dense::{Bias, BiasChoice};
-use crate::layers::linear::linear_layer;
+use crate::layers::linear::{self, linear_layer};
 use crate::layers::padding::{Declared, check};
 use crate::layers::{LinearLayer, Projection};
 use crate::params::Linear;
@@ -294,9 +294,10 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
         want: InputGradient,
     ) {
-        kernel::conv::backward(&self.geometry::<T, CI>(), x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::conv::backward(&self.geometry::<T, CI>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -373,9 +374,19 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
         want: InputGradient,
     ) {
-        kernel::conv::backward(&self.geometry::<H, W, CI>(), x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::conv::backward(
+            &self.geometry::<H, W, CI>(),
+            x,
+            weight,
+            dy,
+            weight_gradient,
+            bias_gradient,
+            first,
+            want,
+        );
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -464,18 +475,18 @@ mod tests {
         x[1][2] = 0.0;
 
         let whole = Linear { weight: [params.weight], bias: params.bias };
-        let (mut wx, mut wy, mut wg) = (x, Zero::ZERO, Zero::ZERO);
+        let (mut wx, mut wy, mut wg) = (x, Zero::ZERO, Linear::ZERO);
         let layer = Conv1d::<Signal<3, 7>, 1>::new();
         layer.forward(&whole, &mut wx, &mut wy, Pass::training(0));
         let y: Signal<3, 7> = wy;
         wy = dy;
-        layer.backward(&whole, &mut wx, &mut wy, Some(&mut wg), InputGradient::WhereActive);
+        layer.backward(&whole, &mut wx, &mut wy, Some((&mut wg).into()), InputGradient::WhereActive);
 
         let mut grads: Linear<[[f32; 7]; 5], [f32; 7]> = Zero::ZERO;
         for (t, (mut x, mut dy)) in x.into_iter().zip(dy).enumerate() {
             let (dense, mut tape) = (Dense::<7>::new(), [0.0; 7]);
             assert_eq!(*dense.forward(&params, &mut x, &mut tape, Pass::training(0)), y[t]);
-            dense.backward(&params, &mut x, &mut dy, Some(&mut grads), InputGradient::WhereActive);
+            dense.backward(&params, &mut x, &mut dy, Some((&mut grads).into()), InputGradient::WhereActive);
             assert_eq!(x, wx[t]);
         }
         assert_eq!((wg.weight[0], wg.bias), (grads.weight, grads.bias));
@@ -496,7 +507,7 @@ mod tests {
             assert_eq!(*layer.forward(&params, &mut x, &mut tape, Pass::training(0)), [[36.0]]);
             assert_eq!(x, input);
             tape = [[2.0]];
-            layer.backward(&params, &mut x, &mut tape, Some(&mut grads), want);
+            layer.backward(&params, &mut x, &mut tape, Some((&mut grads).into()), want);
             assert_eq!(x.as_flattened(), left, "{want:?}");
             // Added to what was there.
             assert_eq!(grads, Linear { weight: [[[0.5]], [[14.5]]], bias: [2.25] }, "{want:?}");

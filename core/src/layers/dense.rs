@@ -7,7 +7,7 @@ use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
-use crate::layers::linear::linear_layer;
+use crate::layers::linear::{self, linear_layer};
 use crate::layers::{LinearLayer, Projection};
 use crate::params::Linear;
 use crate::rng::Rng;
@@ -98,9 +98,10 @@ impl<const I: usize, const O: usize, B: BiasChoice> LinearLayer<[f32; I]> for De
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
         want: InputGradient,
     ) {
-        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, first, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {

@@ -10,7 +10,7 @@ use crate::kernel::conv::Geometry;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::layers::conv::{ONE, geometry};
 use crate::layers::dense::{Bias, BiasChoice};
-use crate::layers::linear::linear_layer;
+use crate::layers::linear::{self, linear_layer};
 use crate::layers::padding::{Declared, check};
 use crate::layers::{LinearLayer, Projection};
 use crate::params::Linear;
@@ -261,9 +261,10 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
         want: InputGradient,
     ) {
-        kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -339,9 +340,19 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
         want: InputGradient,
     ) {
-        kernel::depthwise::backward(&self.geometry::<H, W>(), x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::depthwise::backward(
+            &self.geometry::<H, W>(),
+            x,
+            weight,
+            dy,
+            weight_gradient,
+            bias_gradient,
+            first,
+            want,
+        );
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -391,14 +402,14 @@ mod tests {
         let (layer, whole) = (DepthwiseConv2d::<Output, 3, 2>::new(), Conv2d::<Output, 3, 2>::new());
         for (layer, whole) in [(layer, whole), (layer.padding(1, 0), whole.padding(1, 0))] {
             for want in [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive] {
-                let (mut x, mut y, mut grads) = (input, Output::ZERO, Zero::ZERO);
-                let (mut all_x, mut all_y, mut all_grads) = (input, Output::ZERO, Zero::ZERO);
+                let (mut x, mut y, mut grads) = (input, Output::ZERO, Linear::ZERO);
+                let (mut all_x, mut all_y, mut all_grads) = (input, Output::ZERO, Linear::ZERO);
                 layer.forward(&params, &mut x, &mut y, Pass::training(0));
                 whole.forward(&diagonal, &mut all_x, &mut all_y, Pass::training(0));
                 assert_eq!(y, all_y);
                 (y, all_y) = (dy, dy);
-                layer.backward(&params, &mut x, &mut y, Some(&mut grads), want);
-                whole.backward(&diagonal, &mut all_x, &mut all_y, Some(&mut all_grads), want);
+                layer.backward(&params, &mut x, &mut y, Some((&mut grads).into()), want);
+                whole.backward(&diagonal, &mut all_x, &mut all_y, Some((&mut all_grads).into()), want);
                 assert_eq!(x, all_x, "{want:?}");
                 assert_eq!(y, dy);
                 let Linear { weight, bias }: Linear<[[[f32; 3]; 3]; 3], [f32; 3]> = grads;
@@ -433,7 +444,7 @@ mod tests {
         let (mut x, mut y, mut grads) = ([[[2.0]]], [[[0.0]]], Linear { weight: [[[1.0]]], bias: [1.0] });
         assert_eq!(*layer.forward(&params, &mut x, &mut y, Pass::training(0)), [[[8.5]]]);
         y = [[[3.0]]];
-        layer.backward(&params, &mut x, &mut y, Some(&mut grads), InputGradient::Full);
+        layer.backward(&params, &mut x, &mut y, Some((&mut grads).into()), InputGradient::Full);
         assert_eq!((x, grads), ([[[12.0]]], Linear { weight: [[[7.0]]], bias: [4.0] }));
     }
 }

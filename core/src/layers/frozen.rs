@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::gradients::Gradients;
 use crate::inference::Inference;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -112,7 +113,7 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
         L::output(x, tape)
     }
 
-    fn backward(&self, (): &(), x: &mut X, tape: &mut L::Tape, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, tape: &mut L::Tape, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         if want != InputGradient::Unused {
             self.layer.backward(self.params, x, tape, None, want);
         }
@@ -162,7 +163,7 @@ impl<X: Tensor, L: Inference<X>, const N: usize> Layer<X> for FrozenPrefix<L, X,
         tensor::first(if L::SWAPS { there } else { here })
     }
 
-    fn backward(&self, (): &(), _: &mut X, _: &mut Self::Tape, _: Option<&mut ()>, _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, _: &mut Self::Tape, _: Option<Gradients<'_, ()>>, _: InputGradient) {}
 
     fn output_gradient(&self, _: InputGradient) -> InputGradient {
         InputGradient::Unused

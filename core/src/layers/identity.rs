@@ -1,5 +1,6 @@
 //! Layers that change nothing.
 
+use crate::gradients::Gradients;
 use crate::inference::{inference_in_place, inference_in_tape};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
@@ -31,7 +32,7 @@ impl<X: Tensor> Layer<X> for Identity {
         x
     }
 
-    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<Gradients<'_, ()>>, _: InputGradient) {}
 
     fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input
@@ -74,7 +75,7 @@ impl<X: Tensor> Layer<X> for Keep {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         x.flat_mut().iter_mut().zip(dy.flat()).for_each(|(x, dy)| elementwise::replace(x, *dy, want));
     }
 

@@ -1,5 +1,6 @@
 //! The leaky rectified linear unit.
 
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -52,7 +53,7 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         kernel::elementwise::leaky_relu_backward(x.flat_mut(), dy.flat(), self.slope, want);
     }
 

@@ -1,5 +1,6 @@
 //! Normalisation by a sample's own statistics.
 
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -123,12 +124,14 @@ macro_rules! norm {
                 params: &Self::Params,
                 x: &mut X,
                 dy: &mut X,
-                grads: Option<&mut Self::Params>,
+                grads: Option<crate::gradients::Gradients<'_, Self::Params>>,
                 want: InputGradient,
             ) {
                 let ($self, $params, $x, $y) = (self, params, x.flat_mut(), dy.flat());
-                let ($grads, $want) = (grads, want);
-                $backward;
+                Gradients::learn(grads, |grads| {
+                    let ($grads, $want) = (grads, want);
+                    $backward;
+                });
             }
 
             fn initialization(&self, _: Initialization) -> Initialization {

@@ -97,7 +97,7 @@ macro_rules! pool {
                 tape
             }
 
-            fn backward(&self, (): &(), x: &mut $x, dy: &mut $y, _: Option<&mut ()>, want: InputGradient) {
+            fn backward(&self, (): &(), x: &mut $x, dy: &mut $y, _: Option<crate::gradients::Gradients<'_, ()>>, want: InputGradient) {
                 kind!($kind, backward, const { $geometry }, x, dy, want);
             }
 

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -75,11 +76,13 @@ impl<X: Tensor, S: Slopes> Layer<X> for PRelu<S> {
         params: &Self::Params,
         x: &mut X,
         dy: &mut X,
-        grads: Option<&mut Self::Params>,
+        grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
         if let Some(grads) = grads {
-            kernel::elementwise::prelu_slope_gradient(x.flat(), dy.flat(), grads.weight.flat_mut());
+            grads.add(|grads| {
+                kernel::elementwise::prelu_slope_gradient(x.flat(), dy.flat(), grads.weight.flat_mut());
+            });
         }
         kernel::elementwise::prelu_backward(x.flat_mut(), params.weight.flat(), dy.flat(), want);
     }

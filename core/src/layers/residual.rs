@@ -1,5 +1,6 @@
 //! Residual connections.
 
+use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
@@ -116,7 +117,7 @@ impl<X: Tensor, F: Layer<X, Output = X>> Layer<X> for Residual<F> {
         params: &F::Params,
         x: &mut X,
         tape: &mut F::Tape,
-        grads: Option<&mut F::Params>,
+        grads: Option<Gradients<'_, F::Params>>,
         want: InputGradient,
     ) {
         self.0.backward(params, x, tape, grads, want);
@@ -175,10 +176,9 @@ where
         params: &Self::Params,
         x: &mut X,
         tape: &mut Self::Tape,
-        grads: Option<&mut Self::Params>,
+        mut grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
-        let (branch_grads, projection_grads) = grads.map(|(branch, projection)| (branch, projection)).unzip();
         let wanted = self.1.output_gradient(InputGradient::Full);
         for start in parts::<Y>() {
             let dy = part(F::output(x, &mut tape.0).flat(), start);
@@ -187,8 +187,14 @@ where
             });
         }
         // The projection's weights first, while `x` is still the input; its part of dL/dx last, on top of the branch's.
-        self.1.backward(&params.1, x, &mut tape.1, projection_grads, InputGradient::Unused);
-        self.0.backward(&params.0, x, &mut tape.0, branch_grads, want);
+        self.1.backward(
+            &params.1,
+            x,
+            &mut tape.1,
+            grads.as_mut().map(|grads| grads.part(|(_, projection)| projection)),
+            InputGradient::Unused,
+        );
+        self.0.backward(&params.0, x, &mut tape.0, grads.as_mut().map(|grads| grads.part(|(branch, _)| branch)), want);
         if want != InputGradient::Unused {
             self.1.add_input_gradient(&params.1, x, &mut tape.1, want);
         }

@@ -1,5 +1,6 @@
 //! Normalisation of the input with fixed numbers.
 
+use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -51,7 +52,7 @@ impl<X: Tensor, const C: usize> Layer<X> for Scale<C> {
         x
     }
 
-    fn backward(&self, (): &(), x: &mut X, (): &mut (), _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, (): &mut (), _: Option<Gradients<'_, ()>>, want: InputGradient) {
         if want == InputGradient::Unused {
             return;
         }

@@ -1,5 +1,6 @@
 //! The hyperbolic tangent.
 
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -33,7 +34,7 @@ impl<X: Tensor> Layer<X> for Tanh {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         kernel::elementwise::tanh_backward(x.flat_mut(), dy.flat(), want);
     }
 
