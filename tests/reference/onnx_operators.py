@@ -7,7 +7,7 @@ done here, and nothing else:
 * Each sample of a batch by itself. Parameters are one set for all samples or one a sample, as `MatMul` on batches needs.
 * Parameters are spread to the shape of the layer's own, and `alpha` and `beta` of Gemm are multiplied into them.
 * A sequence that is read from its end is turned round.
-* Padding of a pool is the layer `Pad` before it.
+* Padding of a maximum, and of a mean that counts it, is the layer `Pad` before it.
 
 `OTHERS` are the operators that no layer, loss or optimizer of backpass is.
 """
@@ -34,7 +34,6 @@ class Reason(StrEnum):
     MASK = "random mask of another generator"
     BATCH_STATISTICS = "statistics of the batch: samples come one by one, and the running statistics normalise"
     POOL_DILATION = "dilated pool"
-    UNCOUNTED_PADDING = "padding that the mean does not count"
 
 
 class NotApplicable(Exception):
@@ -246,7 +245,7 @@ def matmul(case: Case) -> Runs:
 
 
 def pool(case: Case, name: str, fill: float | None) -> Run:
-    """A pool, behind a `Pad` with `fill`; None if the padding is not to be counted."""
+    """A pool, behind a `Pad` with `fill`; None if it pads by itself."""
     x, y = case.inputs["X"], case.outputs["Y"]
     axes = axes_of(case, x, y)
     if any(axis.dilation != 1 for axis in axes):
@@ -254,14 +253,14 @@ def pool(case: Case, name: str, fill: float | None) -> Run:
     x, y = channels_last(x), channels_last(y)
     sizes = [size for axis in axes for size in (axis.size, axis.stride)]
     network = f"{type_of(name, [shape_of(y, 1), *sizes], [None, None, axes[0].size, *sizes])}::new()"
-    if any(axis.is_padded for axis in axes):
-        if fill is None:
-            raise NotApplicable(Reason.UNCOUNTED_PADDING)
+    before = ", ".join(str(axis.before) for axis in axes) + (", 0" if len(axes) == 1 else "")
+    if fill is None:
+        network += f".padding({before})" if any(axis.named for axis in axes) else ""
+    elif any(axis.is_padded for axis in axes):
         # Zeros that a window has beyond the padding are not counted.
         assert np.isneginf(fill) or all(axis.missing <= axis.behind for axis in axes), case.name
         padded = np.empty((1, *(axis.before + axis.input + axis.missing for axis in axes), x.shape[-1]))
-        before = [axis.before for axis in axes] + [0] * (2 - len(axes))
-        network = f"(Pad::<{shape_of(padded, 1)}>::new({number(fill)}).before({before[0]}, {before[1]}), {network})"
+        network = f"(Pad::<{shape_of(padded, 1)}>::new({number(fill)}).before({before}), {network})"
     return layer(network, x, y)
 
 

@@ -106,17 +106,6 @@ pub(crate) const NOT_APPLICABLE: &[(&str, &[&str])] = &[
     ),
     ("negative index: tokens are numbered from 0", &["test_gather_negative_indices"]),
     (
-        "padding that the mean does not count",
-        &[
-            "test_averagepool_2d_ceil",
-            "test_averagepool_2d_pads",
-            "test_averagepool_2d_precomputed_pads",
-            "test_averagepool_2d_precomputed_same_upper",
-            "test_averagepool_2d_same_lower",
-            "test_averagepool_2d_same_upper",
-        ],
-    ),
-    (
         "random mask of another generator",
         &[
             "test_training_dropout",
@@ -141,20 +130,38 @@ fn add(run: &mut Run<'_>) {
 
 fn average_pool(run: &mut Run<'_>) {
     run.layer::<Signal<32, 3>, _>("test_averagepool_1d_default", AveragePool::<Signal<31, 3>, 2, 1>::new());
+    run.layer::<Image<4, 4, 1>, _>("test_averagepool_2d_ceil", AveragePool::<Image<2, 2, 1>, 3, 2>::new());
     run.layer::<Image<2, 2, 3>, _>(
         "test_averagepool_2d_ceil_last_window_starts_on_pad",
         (Pad::<Image<3, 3, 3>>::new(0.0).before(1, 1), AveragePool::<Image<1, 1, 3>, 3>::new()),
     );
     run.layer::<Image<32, 32, 3>, _>("test_averagepool_2d_default", AveragePool::<Image<31, 31, 3>, 2, 1>::new());
     run.layer::<Image<28, 28, 3>, _>(
+        "test_averagepool_2d_pads",
+        AveragePool::<Image<30, 30, 3>, 3, 1>::new().padding(2, 2),
+    );
+    run.layer::<Image<28, 28, 3>, _>(
         "test_averagepool_2d_pads_count_include_pad",
         (Pad::<Image<32, 32, 3>>::new(0.0).before(2, 2), AveragePool::<Image<30, 30, 3>, 3, 1>::new()),
+    );
+    run.layer::<Image<5, 5, 1>, _>(
+        "test_averagepool_2d_precomputed_pads",
+        AveragePool::<Image<5, 5, 1>, 5, 1>::new().padding(2, 2),
     );
     run.layer::<Image<5, 5, 1>, _>(
         "test_averagepool_2d_precomputed_pads_count_include_pad",
         (Pad::<Image<9, 9, 1>>::new(0.0).before(2, 2), AveragePool::<Image<5, 5, 1>, 5, 1>::new()),
     );
+    run.layer::<Image<5, 5, 1>, _>(
+        "test_averagepool_2d_precomputed_same_upper",
+        AveragePool::<Image<3, 3, 1>, 3, 2>::new(),
+    );
     run.layer::<Image<5, 5, 1>, _>("test_averagepool_2d_precomputed_strides", AveragePool::<Image<2, 2, 1>, 2>::new());
+    run.layer::<Image<32, 32, 3>, _>(
+        "test_averagepool_2d_same_lower",
+        AveragePool::<Image<32, 32, 3>, 2, 1>::new().padding(1, 1),
+    );
+    run.layer::<Image<32, 32, 3>, _>("test_averagepool_2d_same_upper", AveragePool::<Image<32, 32, 3>, 2, 1>::new());
     run.layer::<Image<32, 32, 3>, _>("test_averagepool_2d_strides", AveragePool::<Image<10, 10, 3>, 5, 3>::new());
 }
 
