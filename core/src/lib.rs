@@ -37,7 +37,10 @@ pub use layers::{
     TrainableLast, trainable_last,
 };
 pub use learner::Learner;
-pub use loss::{CrossEntropy, Loss, MeanSquaredError, TargetError};
+pub use loss::{
+    BinaryCrossEntropy, ClassWeights, ConfiguredCrossEntropy, CosineEmbedding, CrossEntropy, Hinge, Huber, IgnoreClass,
+    Loss, MeanAbsoluteError, MeanSquaredError, TargetError, Unweighted, WeightedBinaryCrossEntropy,
+};
 pub use memory::Memory;
 pub use optimizer::{Adam, Momentum, Optimizer, Sgd};
 pub use params::{Linear, Name, Params};

@@ -9,6 +9,7 @@ pub(crate) mod depthwise;
 pub(crate) mod descent;
 pub(crate) mod elementwise;
 pub(crate) mod embedding;
+pub(crate) mod loss;
 pub(crate) mod norm;
 pub(crate) mod pad;
 pub(crate) mod pool;
