@@ -155,6 +155,11 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         self.memory.discard();
     }
 
+    /// The network's configuration.
+    pub const fn network(&self) -> &N {
+        &self.network
+    }
+
     /// The parameters.
     pub const fn params(&self) -> &N::Params {
         &self.memory.params
