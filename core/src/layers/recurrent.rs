@@ -269,9 +269,9 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Inference<Si
         let (states, work) = work.split_at_mut_checked(hidden).unwrap_or_default();
         let (carry, _) = work.split_at_mut_checked(K::Carry::LEN).unwrap_or_default();
         let last = outputs.len().saturating_sub(hidden);
-        // One window of a single step after another.
+        // One window of a single step after another; the buffer may be longer than the input.
         let mut pass = Pass::Predicting;
-        for (t, x) in Signal::<T, C>::unflatten(here).iter().flatten().enumerate() {
+        for (t, x) in Signal::<T, C>::unflatten(here).iter().take(1).flatten().enumerate() {
             let output = outputs.get_mut((t * hidden).min(last)..).and_then(|rows| rows.get_mut(..hidden));
             let tape = CellTape {
                 steps: 1,
@@ -284,5 +284,33 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Inference<Si
             K::forward(&params.slices(), x, tape, pass);
             pass = Pass::Continuing;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gru, Lstm, Rnn};
+
+    /// A window much smaller than the buffers, and one that fills them.
+    fn check<X: Tensor, N: Inference<X> + Default>() {
+        let (layer, mut params) = (N::default(), N::Params::ZERO);
+        layer.initialize(&mut params, Initialization::Glorot, &mut Rng::new(2));
+        let (mut x, mut tape) = (X::ZERO, N::Tape::ZERO);
+        x.flat_mut().iter_mut().zip(1_u8..).for_each(|(x, n)| *x = 1.0 / f32::from(n));
+        let (mut here, mut there) = (std::vec![9.0; N::BUFFER], std::vec![9.0; N::BUFFER]);
+        here[..X::LEN].copy_from_slice(x.flat());
+        layer.infer(&params, &mut here, &mut there);
+        let y = layer.forward(&params, &mut x, &mut tape, Pass::Predicting).flat();
+        assert_eq!(&there[..y.len()], y);
+    }
+
+    #[test]
+    fn two_buffers_predict_the_same_however_long_they_are() {
+        check::<Signal<1, 2>, Rnn<6>>();
+        check::<Signal<1, 2>, Gru<6, Sequence>>();
+        check::<Signal<2, 1>, Gru<6>>();
+        check::<Signal<2, 1>, Lstm<6, Sequence>>();
+        check::<Signal<40, 3>, Lstm<2>>();
     }
 }
