@@ -17,6 +17,7 @@ const _: () = {
     is_format::<(BiasOnly<Dense<2>, [f32; 3]>, LinearBias<[f32; 2]>)>();
     is_format::<(BinaryCrossEntropy, WeightedBinaryCrossEntropy<f32>, WeightedBinaryCrossEntropy<[f32; 2]>)>();
     is_format::<(CrossEntropy, ConfiguredCrossEntropy, ConfiguredCrossEntropy<[f32; 2]>, IgnoreClass<CrossEntropy>)>();
+    is_format::<(NegativeLogLikelihood, NegativeLogLikelihood<[f32; 2]>)>();
     is_format::<(CosineEmbedding, Hinge, Huber, MeanAbsoluteError, MeanSquaredError, TargetError, Unweighted)>();
     is_format::<(Sgd, Momentum, Adam, AdamState)>();
     is_format::<(Initialization, InputGradient, Pass, Rng, Name<'_>)>();

@@ -42,7 +42,8 @@ pub use layers::{
 pub use learner::Learner;
 pub use loss::{
     BinaryCrossEntropy, ClassWeights, ConfiguredCrossEntropy, CosineEmbedding, CrossEntropy, Hinge, Huber, IgnoreClass,
-    Loss, MeanAbsoluteError, MeanSquaredError, TargetError, Unweighted, WeightedBinaryCrossEntropy,
+    Loss, MeanAbsoluteError, MeanSquaredError, NegativeLogLikelihood, TargetError, Unweighted,
+    WeightedBinaryCrossEntropy,
 };
 pub use memory::Memory;
 pub use optimizer::{Adam, Momentum, Optimizer, Sgd};

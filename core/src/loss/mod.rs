@@ -14,6 +14,7 @@ pub mod huber;
 pub mod ignore_class;
 pub mod mean_absolute_error;
 pub mod mean_squared_error;
+pub mod negative_log_likelihood;
 
 use core::fmt;
 
@@ -26,6 +27,7 @@ pub use huber::Huber;
 pub use ignore_class::IgnoreClass;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
+pub use negative_log_likelihood::NegativeLogLikelihood;
 
 use crate::kernel::elementwise;
 use crate::layer::InputGradient;
