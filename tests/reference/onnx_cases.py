@@ -113,11 +113,15 @@ class Store:
         save_file(self.tensors, file, metadata={"onnx": "\n".join([onnx.__version__, *self.same])})
 
 
+# Names in the calls that backpass does not export.
+LOCAL = ["NEG_INFINITY", "None", "Some", "Reduction", "Mean", "Sum"]
+
 HEADER = """//! Every case of ONNX's that is run, and why the others are not. Written by `reference/onnx_cases.py`; not to be edited.
 
 use backpass::{{{imports}}};
 
 use crate::harness::Run;
+use crate::losses::Reduction;
 
 /// The cases of each operator.
 pub(crate) const OPERATORS: &[fn(&mut Run<'_>)] = &[{operators}];
@@ -141,7 +145,7 @@ def rust(runs: dict[str, list[tuple[str, Run]]], skipped: dict[Reason, list[str]
         lines = [f"run.{run.method}({', '.join([quoted(name), *run.arguments])});" for name, run in calls]
         functions[function] = f"\nfn {function}(run: &mut Run<'_>) {{\n" + "\n".join(lines) + "\n}\n"
         code += [part for _, run in calls for part in [run.method, *run.arguments]]
-    names = {name for name in re.findall(r"\w+", " ".join(code)) if name[0].isupper() and name != "NEG_INFINITY"}
+    names = {name for name in re.findall(r"\w+", " ".join(code)) if name[0].isupper() and name not in LOCAL}
     header = HEADER.format(
         imports=", ".join(sorted(names)),
         operators=", ".join(functions),

@@ -6,7 +6,7 @@ done here, and nothing else:
 * Layout: channels last, weights input-major. An axis that an operator works on is moved to the end.
 * Each sample of a batch by itself. Parameters are one set for all samples or one a sample, as `MatMul` on batches needs.
 * Parameters are spread to the shape of the layer's own, and `alpha` and `beta` of Gemm are multiplied into them.
-* A sequence that is read from its end is turned round.
+* A sequence that is read from its end is turned round, and so are the states of its steps; two directions are two layers.
 * Padding of a maximum, and of a mean that counts it, is the layer `Pad` before it.
 
 `OTHERS` are the operators that no layer, loss or optimizer of backpass is.
@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NEGATIVE_INDEX = "negative index: tokens are numbered from 0"
     MASK = "random mask of another generator"
     BATCH_STATISTICS = "statistics of the batch: samples come one by one, and the running statistics normalise"
+    PEEPHOLES = "peepholes: gates do not see the cells"
     POOL_DILATION = "dilated pool"
 
 
@@ -454,6 +455,93 @@ def gather(case: Case) -> Runs:
     return whole(embedding, indices.reshape(-1).astype(np.float32), y, {"weight": weight})
 
 
+# Recurrent layers.
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A recurrent operator: its layer, and which of ONNX's gates each of its gates is."""
+
+    layer: str
+    gates: list[int]
+    more: str = ""
+
+
+RNN = Recurrence("Rnn", [0])
+# z, r, n -> r, z, n; i, o, f, g -> i, f, g, o.
+GRU = Recurrence("Gru", [1, 0, 2], "ResetBefore")
+LSTM = Recurrence("Lstm", [0, 2, 3, 1])
+
+
+def recurrent(kind: Recurrence) -> Callable[[Case], Runs]:
+    """A layer a direction, and for each output: the hidden states of all steps, Y, and that of the last, Y_h."""
+
+    def run(case: Case) -> Runs:
+        inputs, outputs, attributes = case.inputs, case.outputs, case.attributes
+        if "P" in inputs:
+            raise NotApplicable(Reason.PEEPHOLES)
+        assert not {"sequence_lens", "initial_h", "initial_c"} & inputs.keys(), case.name
+        assert not attributes.get("linear_before_reset"), case.name
+        directions = {"bidirectional": ["forward", "reverse"]}.get(attributes["direction"], [attributes["direction"]])
+        batch_first = attributes["layout"] == 1
+        # [batch][time][channel]
+        x = inputs["X"] if batch_first else inputs["X"].swapaxes(0, 1)
+        runs = []
+        for d, direction in enumerate(directions):
+            turned = np.s_[:, ::-1] if direction == "reverse" else np.s_[:]
+            parameters, choice = recurrent_parameters(kind, case, d)
+            for output in outputs.keys() & {"Y", "Y_h"}:
+                if output == "Y":
+                    # [batch][time][unit], in the order of the layer's steps
+                    y = outputs["Y"][:, :, d] if batch_first else outputs["Y"][:, d].swapaxes(0, 1)
+                    y, returned = y[turned], "Sequence"
+                else:
+                    y, returned = outputs["Y_h"][:, d] if batch_first else outputs["Y_h"][d], "Last"
+                generics = [y.shape[-1], returned, choice, *([kind.more] if kind.more else [])]
+                network = f"{type_of(kind.layer, generics, [None, 'Last', 'Bias', None])}::new()"
+                part = f"{direction}-{output}"
+                unreturned = ["Y_c"] if "Y_c" in outputs and d == 0 else []
+                runs.append(layer(network, x[turned], y, parameters, part=part, unreturned=unreturned))
+        return sorted(runs, key=lambda run: run.part)
+
+    return run
+
+
+def recurrent_parameters(kind: Recurrence, case: Case, direction: int) -> tuple[dict[str, np.ndarray], str]:
+    """Weights [in][gate][unit] and the sum of the two biases [gate][unit], for one direction."""
+    gates = len(kind.gates)
+
+    def ours(weight: np.ndarray) -> np.ndarray:
+        return weight.reshape(gates, -1, weight.shape[-1])[kind.gates].transpose(2, 0, 1)
+
+    parameters = {"weight_ih": ours(case.inputs["W"][direction]), "weight_hh": ours(case.inputs["R"][direction])}
+    if "B" not in case.inputs:
+        return parameters, "NoBias"
+    both = case.inputs["B"][direction].reshape(2, gates, -1).sum(axis=0)
+    return parameters | {"bias": both[kind.gates]}, "Bias"
+
+
+# Losses.
+
+
+def class_loss(method: str, scores: str, labels: str, weights: str, output: str) -> Callable[[Case], Runs]:
+    """Each position of each sample is a sample."""
+
+    def run(case: Case) -> Runs:
+        x = channels_last(case.inputs[scores])
+        tensors = {"x": x, "classes": case.inputs[labels], "y": case.outputs[output]}
+        if weights in case.inputs:
+            tensors["weights"] = case.inputs[weights]
+        log_prob = case.outputs.get("log_prob")
+        if log_prob is not None:
+            tensors["log_prob"] = channels_last(log_prob)
+        reduction = f"Reduction::{case.attributes['reduction'].capitalize()}"
+        ignored = case.attributes.get("ignore_index")
+        return Run(f"{method}::<{x.shape[-1]}>", [reduction, "None" if ignored is None else f"Some({ignored})"], tensors)
+
+    return run
+
+
 OPERATORS: dict[str, Callable[[Case], Runs]] = {
     "Add": add,
     "AveragePool": average_pool,
@@ -464,6 +552,7 @@ OPERATORS: dict[str, Callable[[Case], Runs]] = {
     "Dropout": dropout,
     "Elu": activation("Elu", alpha="alpha"),
     "Flatten": flatten,
+    "GRU": recurrent(GRU),
     "Gather": gather,
     "Gelu": gelu,
     "Gemm": gemm,
@@ -474,20 +563,24 @@ OPERATORS: dict[str, Callable[[Case], Runs]] = {
     "HardSwish": activation("HardSwish"),
     "Identity": activation("Identity", "input", "output"),
     "InstanceNormalization": instance_norm,
+    "LSTM": recurrent(LSTM),
     "LayerNormalization": layer_norm,
     "LeakyRelu": activation("LeakyRelu", slope="alpha"),
     "LogSoftmax": over_axis("LogSoftmax"),
     "MatMul": matmul,
     "MaxPool": max_pool,
     "Mish": activation("Mish"),
+    "NegativeLogLikelihoodLoss": class_loss("negative_log_likelihood", "input", "target", "weight", "loss"),
     "PRelu": prelu,
     "Pad": pad,
     "RMSNormalization": rms_norm,
+    "RNN": recurrent(RNN),
     "Relu": activation("Relu"),
     "Reshape": reshape,
     "Selu": activation("Selu", scale="gamma", alpha="alpha"),
     "Sigmoid": activation("Sigmoid"),
     "Softmax": over_axis("Softmax"),
+    "SoftmaxCrossEntropyLoss": class_loss("cross_entropy", "scores", "labels", "weights", "output"),
     "Softplus": activation("Softplus::new()"),
     "Softsign": activation("Softsign", "input", "output"),
     "Squeeze": lambda case: reshape(case, "data", "squeezed"),
@@ -498,20 +591,19 @@ OPERATORS: dict[str, Callable[[Case], Runs]] = {
 
 OTHERS = frozenset(
     """
-    Abs Acos Acosh Adagrad Adam AffineGrid And ArgMax ArgMin ArrayFeatureExtractor Asin Asinh Atan Atanh
-    Attention Bernoulli Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow
-    Cast CastLike CausalConvWithState Ceil Celu CenterCropPad Col2Im Compress Constant ConstantOfShape
-    ConvInteger ConvTranspose Cos Cosh CumProd CumSum DFT DeformConv DepthToSpace DequantizeLinear Det Div
-    DynamicQuantizeLinear Einsum Equal Erf Exp Expand EyeLike FlexAttention Floor GRU GatherElements GatherND
-    Greater GreaterOrEqual GridSample HammingWindow HannWindow Hardmax If ImageDecoder IsInf IsNaN LRN LSTM
-    LabelEncoder Less LessOrEqual LinearAttention Log Loop LpNormalization LpPool MatMulInteger Max MaxUnpool
-    Mean MeanVarianceNormalization MelWeightMatrix Min Mod Momentum Mul Neg NegativeLogLikelihoodLoss
-    NonMaxSuppression NonZero Not OneHot OptionalGetElement OptionalHasElement Or Pow QLinearConv QLinearMatMul
-    QuantizeLinear RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean
-    ReduceMin ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Resize ReverseSequence RoiAlign
-    RotaryEmbedding Round STFT Scan Scatter ScatterElements ScatterND SequenceInsert SequenceMap Shape Shrink
-    Sign Sin Sinh Size Slice SoftmaxCrossEntropyLoss SpaceToDepth Split SplitToSequence Sqrt StringConcat
-    StringNormalizer StringSplit Sub Sum SwiGLU Tan TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK
-    Transpose TreeEnsemble Trilu Unique Upsample Where Xor
+    Abs Acos Acosh Adagrad Adam AffineGrid And ArgMax ArgMin ArrayFeatureExtractor Asin Asinh Atan Atanh Attention
+    Bernoulli Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow Cast CastLike
+    CausalConvWithState Ceil Celu CenterCropPad Col2Im Compress Constant ConstantOfShape ConvInteger ConvTranspose
+    Cos Cosh CumProd CumSum DFT DeformConv DepthToSpace DequantizeLinear Det Div DynamicQuantizeLinear Einsum Equal
+    Erf Exp Expand EyeLike FlexAttention Floor GatherElements GatherND Greater GreaterOrEqual GridSample
+    HammingWindow HannWindow Hardmax If ImageDecoder IsInf IsNaN LRN LabelEncoder Less LessOrEqual LinearAttention
+    Log Loop LpNormalization LpPool MatMulInteger Max MaxUnpool Mean MeanVarianceNormalization MelWeightMatrix Min
+    Mod Momentum Mul Neg NonMaxSuppression NonZero Not OneHot OptionalGetElement OptionalHasElement Or Pow
+    QLinearConv QLinearMatMul QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp
+    ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Resize ReverseSequence
+    RoiAlign RotaryEmbedding Round STFT Scan Scatter ScatterElements ScatterND SequenceInsert SequenceMap Shape
+    Shrink Sign Sin Sinh Size Slice SpaceToDepth Split SplitToSequence Sqrt StringConcat StringNormalizer
+    StringSplit Sub Sum SwiGLU Tan TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose TreeEnsemble
+    Trilu Unique Upsample Where Xor
     """.split()
 )

@@ -1,13 +1,14 @@
 //! Every case of ONNX's that is run, and why the others are not. Written by `reference/onnx_cases.py`; not to be edited.
 
 use backpass::{
-    AveragePool, BatchNorm, Conv2d, Dense, Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GlobalAveragePool,
-    GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, Identity, Image, InstanceNorm, LayerNorm, LeakyRelu, LogSoftmax,
-    MaxPool, Mish, NoBias, PRelu, Pad, PerChannel, Relu, Reshape, RmsNorm, Selu, Sigmoid, Signal, Silu, Softmax,
-    Softplus, Softsign, Tanh,
+    AveragePool, BatchNorm, Bias, Conv2d, Dense, Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GlobalAveragePool,
+    GlobalMaxPool, GroupNorm, Gru, HardSigmoid, HardSwish, Identity, Image, InstanceNorm, Last, LayerNorm, LeakyRelu,
+    LogSoftmax, Lstm, MaxPool, Mish, NoBias, PRelu, Pad, PerChannel, Relu, ResetBefore, Reshape, RmsNorm, Rnn, Selu,
+    Sequence, Sigmoid, Signal, Silu, Softmax, Softplus, Softsign, Tanh,
 };
 
 use crate::harness::Run;
+use crate::losses::Reduction;
 
 /// The cases of each operator.
 pub(crate) const OPERATORS: &[fn(&mut Run<'_>)] = &[
@@ -20,6 +21,7 @@ pub(crate) const OPERATORS: &[fn(&mut Run<'_>)] = &[
     dropout,
     elu,
     flatten,
+    gru,
     gather,
     gelu,
     gemm,
@@ -30,20 +32,24 @@ pub(crate) const OPERATORS: &[fn(&mut Run<'_>)] = &[
     hard_swish,
     identity,
     instance_normalization,
+    lstm,
     layer_normalization,
     leaky_relu,
     log_softmax,
     mat_mul,
     max_pool,
     mish,
+    negative_log_likelihood_loss,
     prelu,
     pad,
     rmsnormalization,
+    rnn,
     relu,
     reshape,
     selu,
     sigmoid,
     softmax,
+    softmax_cross_entropy_loss,
     softplus,
     softsign,
     squeeze,
@@ -105,6 +111,7 @@ pub(crate) const NOT_APPLICABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("negative index: tokens are numbered from 0", &["test_gather_negative_indices"]),
+    ("peepholes: gates do not see the cells", &["test_lstm_with_peepholes"]),
     (
         "random mask of another generator",
         &[
@@ -122,7 +129,7 @@ pub(crate) const NOT_APPLICABLE: &[(&str, &[&str])] = &[
 
 /// Outputs that a layer does not return, and in how many of the cases that are run.
 pub(crate) const NOT_RETURNED: &[(&str, usize)] =
-    &[("Dropout: mask", 3), ("LayerNormalization: InvStdDev", 19), ("LayerNormalization: Mean", 19)];
+    &[("Dropout: mask", 3), ("LSTM: Y_c", 2), ("LayerNormalization: InvStdDev", 19), ("LayerNormalization: Mean", 19)];
 
 fn add(run: &mut Run<'_>) {
     run.residual::<Image<3, 4, 5>>("test_add");
@@ -240,6 +247,20 @@ fn flatten(run: &mut Run<'_>) {
     run.layer::<[Image<3, 4, 5>; 2], _>("test_flatten_negative_axis4", Flatten::<120>);
 }
 
+fn gru(run: &mut Run<'_>) {
+    run.layer::<Signal<1, 2>, _>("test_gru_batchwise/forward-Y", Gru::<6, Sequence, NoBias, ResetBefore>::new());
+    run.layer::<Signal<1, 2>, _>("test_gru_batchwise/forward-Y_h", Gru::<6, Last, NoBias, ResetBefore>::new());
+    run.layer::<Signal<3, 2>, _>("test_gru_bidirectional/forward-Y", Gru::<5, Sequence, NoBias, ResetBefore>::new());
+    run.layer::<Signal<3, 2>, _>("test_gru_bidirectional/forward-Y_h", Gru::<5, Last, NoBias, ResetBefore>::new());
+    run.layer::<Signal<3, 2>, _>("test_gru_bidirectional/reverse-Y", Gru::<5, Sequence, NoBias, ResetBefore>::new());
+    run.layer::<Signal<3, 2>, _>("test_gru_bidirectional/reverse-Y_h", Gru::<5, Last, NoBias, ResetBefore>::new());
+    run.layer::<Signal<1, 2>, _>("test_gru_defaults/forward-Y_h", Gru::<5, Last, NoBias, ResetBefore>::new());
+    run.layer::<Signal<3, 2>, _>("test_gru_reverse/reverse-Y", Gru::<5, Sequence, NoBias, ResetBefore>::new());
+    run.layer::<Signal<3, 2>, _>("test_gru_reverse/reverse-Y_h", Gru::<5, Last, NoBias, ResetBefore>::new());
+    run.layer::<Signal<2, 3>, _>("test_gru_seq_length/forward-Y_h", Gru::<5, Last, Bias, ResetBefore>::new());
+    run.layer::<Signal<1, 3>, _>("test_gru_with_initial_bias/forward-Y_h", Gru::<3, Last, Bias, ResetBefore>::new());
+}
+
 fn gather(run: &mut Run<'_>) {
     run.layer::<[f32; 3], _>("test_gather_0", Embedding::<5, 24>);
     run.layer::<[f32; 3], _>("test_gather_1", Embedding::<4, 30>);
@@ -299,6 +320,16 @@ fn identity(run: &mut Run<'_>) {
 fn instance_normalization(run: &mut Run<'_>) {
     run.layer::<Image<4, 5, 3>, _>("test_instancenorm_epsilon", InstanceNorm { epsilon: 0.01 });
     run.layer::<Image<1, 3, 2>, _>("test_instancenorm_example", InstanceNorm { epsilon: 1e-5 });
+}
+
+fn lstm(run: &mut Run<'_>) {
+    run.layer::<Signal<1, 2>, _>("test_lstm_batchwise/forward-Y", Lstm::<7, Sequence, NoBias>::new());
+    run.layer::<Signal<1, 2>, _>("test_lstm_batchwise/forward-Y_h", Lstm::<7, Last, NoBias>::new());
+    run.layer::<Signal<3, 2>, _>("test_lstm_bidirectional/forward-Y_h", Lstm::<3, Last, NoBias>::new());
+    run.layer::<Signal<3, 2>, _>("test_lstm_bidirectional/reverse-Y_h", Lstm::<3, Last, NoBias>::new());
+    run.layer::<Signal<1, 2>, _>("test_lstm_defaults/forward-Y_h", Lstm::<3, Last, NoBias>::new());
+    run.layer::<Signal<3, 2>, _>("test_lstm_reverse/reverse-Y_h", Lstm::<3, Last, NoBias>::new());
+    run.layer::<Signal<1, 3>, _>("test_lstm_with_initial_bias/forward-Y_h", Lstm::<4>::new());
 }
 
 fn layer_normalization(run: &mut Run<'_>) {
@@ -396,6 +427,27 @@ fn mish(run: &mut Run<'_>) {
     run.layer::<[f32; 10000], _>("test_mish", Mish);
 }
 
+fn negative_log_likelihood_loss(run: &mut Run<'_>) {
+    run.negative_log_likelihood::<5>("test_nllloss_NC", Reduction::None, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1", Reduction::Mean, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1_ii", Reduction::Mean, Some(1));
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1_mean_weight_negative_ii", Reduction::Mean, Some(-1));
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1_weight", Reduction::Mean, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1_weight_ii", Reduction::Mean, Some(1));
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2", Reduction::None, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2_no_weight_reduction_mean_ii", Reduction::Mean, Some(1));
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2_reduction_mean", Reduction::Mean, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2_reduction_sum", Reduction::Sum, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2_with_weight", Reduction::None, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2_with_weight_reduction_mean", Reduction::Mean, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2_with_weight_reduction_sum", Reduction::Sum, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2_with_weight_reduction_sum_ii", Reduction::Sum, Some(0));
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2d3_none_no_weight_negative_ii", Reduction::None, Some(-5));
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2d3_sum_weight_high_ii", Reduction::Sum, Some(10));
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2d3d4d5_mean_weight", Reduction::Mean, None);
+    run.negative_log_likelihood::<5>("test_nllloss_NCd1d2d3d4d5_none_no_weight", Reduction::None, None);
+}
+
 fn prelu(run: &mut Run<'_>) {
     run.layer::<Image<3, 4, 5>, _>("test_prelu_broadcast", PRelu::<PerChannel>::new());
     run.layer::<[f32; 60], _>("test_prelu_example", PRelu::<PerChannel>::new());
@@ -427,6 +479,17 @@ fn rmsnormalization(run: &mut Run<'_>) {
     run.layer::<Signal<2, 60>, _>("test_rms_normalization_4d_axis_negative_3", RmsNorm { epsilon: 1e-5 });
     run.layer::<[f32; 120], _>("test_rms_normalization_4d_axis_negative_4", RmsNorm { epsilon: 1e-5 });
     run.layer::<Signal<24, 5>, _>("test_rms_normalization_default_axis", RmsNorm { epsilon: 1e-5 });
+}
+
+fn rnn(run: &mut Run<'_>) {
+    run.layer::<Signal<2, 3>, _>("test_rnn_seq_length/forward-Y_h", Rnn::<5>::new());
+    run.layer::<Signal<1, 2>, _>("test_simple_rnn_batchwise/forward-Y", Rnn::<4, Sequence, NoBias>::new());
+    run.layer::<Signal<1, 2>, _>("test_simple_rnn_batchwise/forward-Y_h", Rnn::<4, Last, NoBias>::new());
+    run.layer::<Signal<3, 2>, _>("test_simple_rnn_bidirectional/forward-Y_h", Rnn::<4, Last, NoBias>::new());
+    run.layer::<Signal<3, 2>, _>("test_simple_rnn_bidirectional/reverse-Y_h", Rnn::<4, Last, NoBias>::new());
+    run.layer::<Signal<1, 2>, _>("test_simple_rnn_defaults/forward-Y_h", Rnn::<4, Last, NoBias>::new());
+    run.layer::<Signal<3, 2>, _>("test_simple_rnn_reverse/reverse-Y_h", Rnn::<4, Last, NoBias>::new());
+    run.layer::<Signal<1, 3>, _>("test_simple_rnn_with_initial_bias/forward-Y_h", Rnn::<5>::new());
 }
 
 fn relu(run: &mut Run<'_>) {
@@ -464,6 +527,43 @@ fn softmax(run: &mut Run<'_>) {
     run.layer::<Signal<1, 3>, _>("test_softmax_example", Softmax);
     run.layer::<Signal<2, 4>, _>("test_softmax_large_number", Softmax);
     run.layer::<Image<3, 4, 5>, _>("test_softmax_negative_axis", Softmax);
+}
+
+fn softmax_cross_entropy_loss(run: &mut Run<'_>) {
+    run.cross_entropy::<5>("test_sce_NCd1_mean_weight_negative_ii", Reduction::Mean, Some(-1));
+    run.cross_entropy::<5>("test_sce_NCd1_mean_weight_negative_ii_log_prob", Reduction::Mean, Some(-1));
+    run.cross_entropy::<5>("test_sce_NCd1d2d3_none_no_weight_negative_ii", Reduction::None, Some(-5));
+    run.cross_entropy::<5>("test_sce_NCd1d2d3_none_no_weight_negative_ii_log_prob", Reduction::None, Some(-5));
+    run.cross_entropy::<5>("test_sce_NCd1d2d3_sum_weight_high_ii", Reduction::Sum, Some(10));
+    run.cross_entropy::<5>("test_sce_NCd1d2d3_sum_weight_high_ii_log_prob", Reduction::Sum, Some(10));
+    run.cross_entropy::<5>("test_sce_NCd1d2d3d4d5_mean_weight", Reduction::Mean, None);
+    run.cross_entropy::<5>("test_sce_NCd1d2d3d4d5_mean_weight_log_prob", Reduction::Mean, None);
+    run.cross_entropy::<5>("test_sce_NCd1d2d3d4d5_none_no_weight", Reduction::None, None);
+    run.cross_entropy::<5>("test_sce_NCd1d2d3d4d5_none_no_weight_log_prob", Reduction::None, None);
+    run.cross_entropy::<5>("test_sce_mean", Reduction::Mean, None);
+    run.cross_entropy::<5>("test_sce_mean_3d", Reduction::Mean, None);
+    run.cross_entropy::<5>("test_sce_mean_3d_log_prob", Reduction::Mean, None);
+    run.cross_entropy::<5>("test_sce_mean_log_prob", Reduction::Mean, None);
+    run.cross_entropy::<5>("test_sce_mean_no_weight_ii", Reduction::Mean, Some(2));
+    run.cross_entropy::<5>("test_sce_mean_no_weight_ii_3d", Reduction::Mean, Some(2));
+    run.cross_entropy::<5>("test_sce_mean_no_weight_ii_3d_log_prob", Reduction::Mean, Some(2));
+    run.cross_entropy::<5>("test_sce_mean_no_weight_ii_4d", Reduction::Mean, Some(2));
+    run.cross_entropy::<5>("test_sce_mean_no_weight_ii_4d_log_prob", Reduction::Mean, Some(2));
+    run.cross_entropy::<5>("test_sce_mean_no_weight_ii_log_prob", Reduction::Mean, Some(2));
+    run.cross_entropy::<5>("test_sce_mean_weight", Reduction::Mean, None);
+    run.cross_entropy::<5>("test_sce_mean_weight_ii", Reduction::Mean, Some(0));
+    run.cross_entropy::<5>("test_sce_mean_weight_ii_3d", Reduction::Mean, Some(1));
+    run.cross_entropy::<5>("test_sce_mean_weight_ii_3d_log_prob", Reduction::Mean, Some(1));
+    run.cross_entropy::<5>("test_sce_mean_weight_ii_4d", Reduction::Mean, Some(2));
+    run.cross_entropy::<5>("test_sce_mean_weight_ii_4d_log_prob", Reduction::Mean, Some(2));
+    run.cross_entropy::<5>("test_sce_mean_weight_ii_log_prob", Reduction::Mean, Some(0));
+    run.cross_entropy::<5>("test_sce_mean_weight_log_prob", Reduction::Mean, None);
+    run.cross_entropy::<5>("test_sce_none", Reduction::None, None);
+    run.cross_entropy::<5>("test_sce_none_log_prob", Reduction::None, None);
+    run.cross_entropy::<5>("test_sce_none_weights", Reduction::None, None);
+    run.cross_entropy::<5>("test_sce_none_weights_log_prob", Reduction::None, None);
+    run.cross_entropy::<5>("test_sce_sum", Reduction::Sum, None);
+    run.cross_entropy::<5>("test_sce_sum_log_prob", Reduction::Sum, None);
 }
 
 fn softplus(run: &mut Run<'_>) {

@@ -9,10 +9,15 @@ use safetensors::{Dtype, SafeTensors};
 ///
 /// Why: both sides compute in f32, in another order, and ONNX's backend runner itself allows a relative 1e-3. A layer sums up to some
 /// hundred terms, which rounds by 1e-7 to 1e-6 of the largest.
-const TOLERANCE: f64 = 1e-5;
+const TOLERANCE: f64 = 5e-6;
 
-/// The case whose input and output ONNX gives with four digits: each may be off by half of the last.
-const FOUR_DIGITS: &str = "test_averagepool_2d_ceil_last_window_starts_on_pad";
+/// The cases that need more, and why.
+const LOOSE: [(&str, f64); 2] = [
+    // ONNX gives input and output with four digits.
+    ("test_averagepool_2d_ceil_last_window_starts_on_pad", 3e-4),
+    // The state, 0.0025, is what is left of 1 - z with a gate z that is rounded by up to 3e-8; ONNX's own is off by 0.8e-5.
+    ("test_gru_bidirectional/reverse", 3e-5),
+];
 
 /// The cases, and how well ours agree.
 pub(crate) struct Run<'f> {
@@ -55,6 +60,11 @@ impl<'f> Run<'f> {
         values
     }
 
+    /// Whether the file has a tensor of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.same.contains_key(name) || self.file.tensor(name).is_ok()
+    }
+
     pub(crate) fn floats(&mut self, name: &str) -> Vec<f32> {
         self.bytes(name, Dtype::F32).iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
     }
@@ -93,18 +103,16 @@ impl<'f> Run<'f> {
     /// Notes how far `ours` is from `theirs`.
     pub(crate) fn compare(&mut self, what: &str, ours: &[f32], theirs: &[f32]) {
         assert_eq!(ours.len(), theirs.len(), "`{what}`");
-        if what.starts_with(FOUR_DIGITS) {
-            assert!(ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() <= 1e-4), "{what}: {ours:?}, ONNX {theirs:?}");
-            return;
-        }
+        let loose = LOOSE.iter().find(|(case, _)| what.starts_with(case));
+        let tolerance = loose.map_or(TOLERANCE, |(_, tolerance)| *tolerance);
         let scale = theirs.iter().fold(0.0, |largest: f64, value| largest.max(f64::from(value.abs())));
         for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
             let error = (f64::from(*a) - f64::from(*b)).abs();
             let relative = if error == 0.0 { 0.0 } else { error / scale };
-            if relative > self.worst.0 {
+            if loose.is_none() && relative > self.worst.0 {
                 self.worst = (relative, what.to_string());
             }
-            if relative > TOLERANCE || relative.is_nan() {
+            if relative > tolerance || relative.is_nan() {
                 self.wrong.push(format!("{what}[{i}]: {a:e}, ONNX {b:e}, off by {relative:.1e} of {scale:e}"));
             }
         }

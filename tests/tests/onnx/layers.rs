@@ -65,7 +65,7 @@ impl Run<'_> {
     }
 
     /// Compares what a layer gives in two buffers with `output`; each of `passes` must give the same bits.
-    fn sample<X: Tensor, N: Inference<X>>(
+    pub(crate) fn sample<X: Tensor, N: Inference<X>>(
         &mut self,
         what: &str,
         layer: &N,

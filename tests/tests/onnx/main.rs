@@ -11,6 +11,7 @@
 mod cases;
 mod harness;
 mod layers;
+mod losses;
 
 use harness::Run;
 
