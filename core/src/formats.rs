@@ -15,7 +15,10 @@ const _: () = {
     is_format::<(Conv1d<Signal<2, 1>, 1>, Conv2d<Image<1, 2, 3>, 1>)>();
     is_format::<(DepthwiseConv1d<Signal<2, 1>, 1>, DepthwiseConv2d<Image<1, 2, 3>, 1>)>();
     is_format::<(BiasOnly<Dense<2>, [f32; 3]>, LinearBias<[f32; 2]>)>();
-    is_format::<(CrossEntropy, MeanSquaredError, TargetError)>();
+    is_format::<(BinaryCrossEntropy, WeightedBinaryCrossEntropy<f32>, WeightedBinaryCrossEntropy<[f32; 2]>)>();
+    is_format::<(CrossEntropy, ConfiguredCrossEntropy, ConfiguredCrossEntropy<[f32; 2]>, IgnoreClass<CrossEntropy>)>();
+    is_format::<(NegativeLogLikelihood, NegativeLogLikelihood<[f32; 2]>)>();
+    is_format::<(CosineEmbedding, Hinge, Huber, MeanAbsoluteError, MeanSquaredError, TargetError, Unweighted)>();
     is_format::<(Sgd, Momentum, Adam, AdamState)>();
     is_format::<(Initialization, InputGradient, Pass, Rng, Name<'_>)>();
     is_format::<(ObserveError, UpdateError, TrainError)>();

@@ -20,6 +20,11 @@ pub(crate) fn ln(x: f32) -> f32 {
     libm::logf(x)
 }
 
+/// ln(1 + x), accurate near zero.
+pub(crate) fn ln_1p(x: f32) -> f32 {
+    libm::log1pf(x)
+}
+
 /// e^x - 1, accurate near zero.
 pub(crate) fn exp_m1(x: f32) -> f32 {
     libm::expm1f(x)
@@ -28,7 +33,7 @@ pub(crate) fn exp_m1(x: f32) -> f32 {
 /// ln(1 + e^x), without overflow.
 pub(crate) fn softplus(x: f32) -> f32 {
     let linear = if x < 0.0 { 0.0 } else { x };
-    linear + libm::log1pf(exp(-x.abs()))
+    linear + ln_1p(exp(-x.abs()))
 }
 
 /// The complementary error function, 1 - erf x, accurate where it is small.
