@@ -22,6 +22,7 @@ mod network;
 pub mod optimizer;
 pub mod params;
 pub mod rng;
+pub mod schedule;
 pub mod tensor;
 
 pub use error::{ObserveError, TrainError, UpdateError};
@@ -39,7 +40,11 @@ pub use layers::{
 pub use learner::Learner;
 pub use loss::{CrossEntropy, Loss, MeanSquaredError, TargetError};
 pub use memory::Memory;
-pub use optimizer::{Adam, Momentum, Optimizer, Sgd};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, AmsGrad, CenteredMomentumRmsProp, CenteredRmsProp, ClipNorm, ClipValue, Lars, LayerRates,
+    Lion, Momentum, MomentumRmsProp, Optimizer, RmsProp, Scheduled, Sgd, State, Step,
+};
 pub use params::{Linear, Name, Params};
 pub use rng::Rng;
+pub use schedule::Schedule;
 pub use tensor::{Image, Signal, Tensor, Vector, Zero};
