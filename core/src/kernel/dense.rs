@@ -45,8 +45,13 @@ pub(crate) fn start(bias: &[f32], y: &mut [f32]) {
 
 /// y += x W.
 pub(crate) fn add_product(x: &[f32], weight: &[f32], y: &mut [f32]) {
-    let runs = Runs { rows: 1, count: x.len(), x_step: 0, weight_step: 0, stride: y.len() };
-    arch::add_product(x, weight, y, runs);
+    add_columns(x, weight, y.len(), y);
+}
+
+/// y += x W for the columns of W, a weight of rows of `outputs`, that `columns` begins with: as many as `y` has.
+pub(crate) fn add_columns(x: &[f32], columns: &[f32], outputs: usize, y: &mut [f32]) {
+    let runs = Runs { rows: 1, count: x.len(), x_step: 0, weight_step: 0, stride: outputs };
+    arch::add_product(x, columns, y, runs);
 }
 
 /// Leaves dL/dW and dL/db in the gradients if this is the `first` sample, else adds them; leaves dL/dx in `x` as far as `want` asks.
