@@ -2,15 +2,15 @@
 
 use core::fmt;
 
+use crate::descend::{Descend, Descent, First, InPlace, largest};
 use crate::error::{ObserveError, TrainError, UpdateError};
 use crate::gradients::{Gradients, SAFE};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::loss::Loss;
-use crate::memory::Memory;
+use crate::memory::{Memory, Training};
 use crate::optimizer::{Optimizer, Step};
-use crate::params::Params;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 
@@ -36,14 +36,14 @@ use crate::tensor::Tensor;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Learner<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> {
+pub struct Learner<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> {
     memory: &'m mut Memory<N, X, O>,
     network: N,
     loss: L,
     optimizer: O,
 }
 
-impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
+impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
     /// Joins memory and configuration. The memory is taken as it is: call [`initialize`](Self::initialize) to start
     /// afresh.
     pub const fn new(memory: &'m mut Memory<N, X, O>, network: N, loss: L, optimizer: O) -> Self {
@@ -56,6 +56,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
     pub fn initialize(&mut self, seed: u64) {
         self.memory.clear();
         self.network.initialize(&mut self.memory.params, Initialization::Glorot, &mut Rng::new(seed));
+        self.memory.bounds.values = largest(&self.memory.params);
     }
 
     /// The network's output for a sample: for a classifier the logits, whose
@@ -84,6 +85,69 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         if value.is_finite() { Ok((value, output)) } else { Err(ObserveError::Loss) }
     }
 
+    /// The network's configuration.
+    pub const fn network(&self) -> &N {
+        &self.network
+    }
+
+    /// The parameters.
+    pub const fn params(&self) -> &N::Params {
+        &self.memory.params
+    }
+
+    /// The parameters, to be loaded or changed.
+    pub const fn params_mut(&mut self) -> &mut N::Params {
+        self.memory.bounds.values = f32::INFINITY;
+        &mut self.memory.params
+    }
+
+    /// The optimizer's settings.
+    pub const fn optimizer(&self) -> &O {
+        &self.optimizer
+    }
+
+    /// The optimizer's settings, to be changed between steps.
+    pub const fn optimizer_mut(&mut self) -> &mut O {
+        &mut self.optimizer
+    }
+
+    /// What the optimizer keeps for the whole network: the count of steps of a schedule, say.
+    pub const fn optimizer_state(&self) -> &O::State {
+        &self.memory.state
+    }
+
+    /// How many samples were learned from since the last update.
+    pub const fn pending(&self) -> u32 {
+        self.memory.counters.pending
+    }
+
+    /// How many samples were learned from since initialisation. Stays at `u32::MAX` once there.
+    pub const fn observed(&self) -> u32 {
+        self.memory.counters.observed
+    }
+
+    /// How many samples and steps were refused since initialisation. Stays at `u32::MAX` once there.
+    pub const fn refused(&self) -> u32 {
+        self.memory.counters.refused
+    }
+    /// The loss of a training pass, whose gradient is left in the place of the output; `None` if the loss ignores the target.
+    fn forward_to_loss<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<Option<f32>, ObserveError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        check_sample(sample)?;
+        self.loss.check(target)?;
+        if self.loss.is_ignored(target) {
+            return Ok(None);
+        }
+        let pass = Pass::training(self.memory.counters.stream);
+        let output = forward(&self.network, self.memory, sample, pass);
+        let loss = self.loss.gradient(output, target, self.network.output_gradient(WANT));
+        if loss.is_finite() { Ok(Some(loss)) } else { Err(ObserveError::Loss) }
+    }
+}
+
+impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
     /// Learns from one sample: forward, loss, backward. Its gradient is added to what has accumulated. Returns the loss.
     ///
     /// Where the target is one that the loss [ignores](Loss::is_ignored), it returns 0 and leaves all as it was, as if there
@@ -99,14 +163,9 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
     {
         let result = self.accumulate(sample, target);
         let counters = &mut self.memory.counters;
-        match result {
-            Ok(None) => {}
-            Ok(Some(_)) => {
-                counters.observed = counters.observed.saturating_add(1);
-                counters.pending = counters.pending.saturating_add(1);
-                counters.stream = counters.stream.wrapping_add(1);
-            }
-            Err(_) => counters.refused = counters.refused.saturating_add(1),
+        counters.count(&result);
+        if let Ok(Some(_)) = result {
+            counters.pending = counters.pending.saturating_add(1);
         }
         result.map(Option::unwrap_or_default)
     }
@@ -161,21 +220,6 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         self.memory.discard();
     }
 
-    /// The network's configuration.
-    pub const fn network(&self) -> &N {
-        &self.network
-    }
-
-    /// The parameters.
-    pub const fn params(&self) -> &N::Params {
-        &self.memory.params
-    }
-
-    /// The parameters, to be loaded or changed.
-    pub const fn params_mut(&mut self) -> &mut N::Params {
-        &mut self.memory.params
-    }
-
     /// The gradient accumulated since the last update, if there is any: a sum over its samples, not their mean.
     pub const fn gradients(&self) -> Option<&N::Params> {
         if self.memory.counters.pending > 0 { Some(&self.memory.gradients) } else { None }
@@ -186,59 +230,17 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         self.memory.moments.as_ref()
     }
 
-    /// The optimizer's settings.
-    pub const fn optimizer(&self) -> &O {
-        &self.optimizer
-    }
-
-    /// The optimizer's settings, to be changed between steps.
-    pub const fn optimizer_mut(&mut self) -> &mut O {
-        &mut self.optimizer
-    }
-
-    /// What the optimizer keeps for the whole network: the count of steps of a schedule, say.
-    pub const fn optimizer_state(&self) -> &O::State {
-        &self.memory.state
-    }
-
-    /// How many samples were learned from since the last update.
-    pub const fn pending(&self) -> u32 {
-        self.memory.counters.pending
-    }
-
-    /// How many samples were learned from since initialisation. Stays at `u32::MAX` once there.
-    pub const fn observed(&self) -> u32 {
-        self.memory.counters.observed
-    }
-
-    /// How many samples and steps were refused since initialisation. Stays at `u32::MAX` once there.
-    pub const fn refused(&self) -> u32 {
-        self.memory.counters.refused
-    }
-
     /// The loss; `None` if the loss ignores the target.
     fn accumulate<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<Option<f32>, ObserveError>
     where
         L: Loss<N::Output, T>,
     {
-        check_sample(sample)?;
-        self.loss.check(target)?;
-        if self.loss.is_ignored(target) {
-            return Ok(None);
-        }
+        let Some(loss) = self.forward_to_loss(sample, target)? else { return Ok(None) };
         let Memory { params, gradients, input, tape, counters, bounds, .. } = &mut *self.memory;
-        *input = *sample;
-        let output = self.network.forward(params, input, tape, Pass::training(counters.stream));
-        // Nobody reads the gradient of the sample itself.
-        let want = InputGradient::Unused;
-        let loss = self.loss.gradient(output, target, self.network.output_gradient(want));
-        if !loss.is_finite() {
-            return Err(ObserveError::Loss);
-        }
         let first = counters.pending == 0;
         let mut bound = if first { 0.0 } else { bounds.gradients };
         let grads = Gradients::new(&mut *gradients, first, &mut bound);
-        self.network.backward(params, input, tape, Some(grads), want);
+        self.network.backward(params, input, tape, Some(grads), WANT);
         // NaN is not below it.
         if !(bound < SAFE) {
             bound = largest(gradients);
@@ -253,7 +255,45 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
     }
 }
 
-fn forward<'m, N: Layer<X>, X: Tensor, O: Optimizer>(
+impl<N: Descend<X>, X: Tensor, L> Learner<'_, N, X, L, InPlace> {
+    /// Learns from one sample: forward, loss, and backward with a step of descent on the way. Returns the loss before the step.
+    ///
+    /// Where the loss [ignores](Loss::is_ignored) the target, it returns 0 and leaves all as it was.
+    ///
+    /// # Errors
+    /// The sample is refused, and counted in [`refused`](Self::refused). [`ObserveError::Backward`] means that layers towards the
+    /// output have taken their step; after any other error all parameters are exactly what they were. See [`InPlace`].
+    pub fn train<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<f32, TrainError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        let result = self.descend(sample, target);
+        self.memory.counters.count(&result);
+        Ok(result?.unwrap_or_default())
+    }
+
+    /// The loss; `None` if the loss ignores the target.
+    fn descend<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<Option<f32>, ObserveError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        let Some(loss) = self.forward_to_loss(sample, target)? else { return Ok(None) };
+        let Memory { params, gradients, input, tape, bounds, .. } = &mut *self.memory;
+        // A bound grows step by step; the largest magnitude itself may be far below it.
+        if !(bounds.values < SAFE / 2.0) {
+            bounds.values = largest(params);
+        }
+        let mut descent = Descent::new(self.optimizer, bounds.values);
+        self.network.descend::<First>(params, gradients, input, tape, &mut descent, WANT);
+        bounds.values = descent.bound();
+        if descent.is_refused() { Err(ObserveError::Backward) } else { Ok(Some(loss)) }
+    }
+}
+
+/// Nobody reads the gradient of the sample itself.
+const WANT: InputGradient = InputGradient::Unused;
+
+fn forward<'m, N: Layer<X>, X: Tensor, O: Training<N, X>>(
     network: &N,
     memory: &'m mut Memory<N, X, O>,
     sample: &X,
@@ -271,14 +311,7 @@ fn check_sample<X: Tensor>(sample: &X) -> Result<(), ObserveError> {
     }
 }
 
-/// The largest magnitude of all elements; NaN if one is.
-fn largest<P: Params>(params: &P) -> f32 {
-    let mut bound = 0.0;
-    params.visit(None, &mut |_, values| bound = elementwise::larger(bound, elementwise::largest(values)));
-    bound
-}
-
-impl<N: Layer<X>, X: Tensor, L: fmt::Debug, O: Optimizer + fmt::Debug> fmt::Debug for Learner<'_, N, X, L, O> {
+impl<N: Layer<X>, X: Tensor, L: fmt::Debug, O: Training<N, X> + fmt::Debug> fmt::Debug for Learner<'_, N, X, L, O> {
     /// Configuration, sizes and counters; not the weights.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Learner")
@@ -291,7 +324,9 @@ impl<N: Layer<X>, X: Tensor, L: fmt::Debug, O: Optimizer + fmt::Debug> fmt::Debu
 }
 
 #[cfg(feature = "defmt")]
-impl<N: Layer<X>, X: Tensor, L: defmt::Format, O: Optimizer + defmt::Format> defmt::Format for Learner<'_, N, X, L, O> {
+impl<N: Layer<X>, X: Tensor, L: defmt::Format, O: Training<N, X> + defmt::Format> defmt::Format
+    for Learner<'_, N, X, L, O>
+{
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(
             f,
@@ -310,7 +345,7 @@ impl<N: Layer<X>, X: Tensor, L: defmt::Format, O: Optimizer + defmt::Format> def
 mod tests {
     use super::*;
     use crate::loss::TargetError;
-    use crate::{Adam, BatchNorm, CrossEntropy, Dense, Dropout, MeanSquaredError, Momentum, Relu, Sgd};
+    use crate::{Adam, BatchNorm, CrossEntropy, Dense, Dropout, MeanSquaredError, Momentum, Params, Relu, Sgd};
 
     type Net = (Dense<5>, Relu, Dense<3>);
     const NET: Net = (Dense::new(), Relu, Dense::new());

@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod descend;
 pub mod error;
 #[cfg(feature = "defmt")]
 mod formats;
@@ -27,6 +28,7 @@ pub mod schedule;
 pub mod streaming;
 pub mod tensor;
 
+pub use descend::{Descend, Descent, DescentStep, First, InPlace, Later, Place};
 pub use error::{ObserveError, TrainError, UpdateError};
 pub use gradients::Gradients;
 pub use inference::Inference;

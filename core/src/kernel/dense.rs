@@ -15,18 +15,12 @@
 
 use backpass_arch::{self as arch, Runs};
 
+use crate::descend::DescentStep;
 use crate::kernel::elementwise;
 use crate::layer::InputGradient;
 
 /// Lanes of the dot product.
 pub(crate) const LANES: usize = arch::LANES;
-
-/// A step of descent for one weight: `w = keep w - rate g`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
-    pub(crate) keep: f32,
-    pub(crate) rate: f32,
-}
 
 /// y = b + x W. `weight` has `x.len() * y.len()` elements; `bias` as many as `y`, or none for b = 0.
 pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
@@ -99,10 +93,10 @@ pub(crate) fn descend(
     weight: &mut [f32],
     bias: &mut [f32],
     dy: &[f32],
-    step: Step,
+    step: DescentStep,
     want: InputGradient,
 ) {
-    let Step { keep, rate } = step;
+    let DescentStep { keep, rate } = step;
     if want == InputGradient::Unused && keep == 1.0 {
         arch::descend_outer(x, dy, weight, rate);
     } else {

@@ -1,5 +1,6 @@
 //! Batch normalisation.
 
+use crate::descend::descend_by_gradient;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
@@ -215,3 +216,4 @@ impl<X: Tensor> Layer<X> for BatchNorm {
 }
 
 inference_in_tape!([X: Tensor] X => BatchNorm);
+descend_by_gradient!([X: Tensor] X => BatchNorm);

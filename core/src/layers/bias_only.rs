@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::descend::descend_by_gradient;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
@@ -157,6 +158,7 @@ impl<X: Tensor, L: LinearLayer<X>> Projection<X> for BiasOnly<L, X> {
 }
 
 inference_in_tape!([X: Tensor, L: LinearLayer<X>] X => BiasOnly<L, X>);
+descend_by_gradient!([X: Tensor, L: LinearLayer<X>] X => BiasOnly<L, X>);
 
 #[cfg(test)]
 mod tests {

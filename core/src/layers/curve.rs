@@ -61,6 +61,7 @@ macro_rules! curve {
         }
 
         inference_in_tape!([X: Tensor] X => $layer);
+        crate::descend::descend_without_params!([X: Tensor] X => $layer);
     };
 }
 

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::descend_by_gradient;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -281,6 +282,7 @@ impl<
 }
 
 linear_layer!([const T: usize, const OT: usize, const C: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, C> => DepthwiseConv1d<Signal<OT, C>, K, STRIDE, B, DILATION> => Signal<OT, C>);
+descend_by_gradient!([const T: usize, const OT: usize, const C: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, C> => DepthwiseConv1d<Signal<OT, C>, K, STRIDE, B, DILATION>);
 
 impl<
     const OH: usize,
@@ -369,6 +371,7 @@ impl<
 }
 
 linear_layer!([const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, C> => DepthwiseConv2d<Image<OH, OW, C>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W> => Image<OH, OW, C>);
+descend_by_gradient!([const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, C> => DepthwiseConv2d<Image<OH, OW, C>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W>);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Dropout.
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
@@ -94,6 +95,7 @@ impl<X: Tensor> Layer<X> for Dropout {
 }
 
 inference_in_place!([X: Tensor] X => Dropout);
+descend_without_params!([X: Tensor] X => Dropout);
 
 #[cfg(test)]
 mod tests {

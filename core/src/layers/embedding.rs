@@ -1,5 +1,6 @@
 //! Embedding of indices.
 
+use crate::descend::descend_by_gradient;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
@@ -69,6 +70,7 @@ impl<const T: usize, const V: usize, const D: usize> Layer<[f32; T]> for Embeddi
 }
 
 inference_in_tape!([const T: usize, const V: usize, const D: usize] [f32; T] => Embedding<V, D>);
+descend_by_gradient!([const T: usize, const V: usize, const D: usize] [f32; T] => Embedding<V, D>);
 
 #[cfg(test)]
 mod tests {

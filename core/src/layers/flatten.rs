@@ -1,5 +1,6 @@
 //! A tensor of any rank seen as a vector.
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
@@ -52,6 +53,7 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
 }
 
 inference_in_place!([X: Tensor, const N: usize] X => Flatten<N>);
+descend_without_params!([X: Tensor, const N: usize] X => Flatten<N>);
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::Inference;
 use crate::init::Initialization;
@@ -129,6 +130,8 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
     }
 }
 
+descend_without_params!([X, L: Layer<X>] X => Frozen<L, X>);
+
 impl<X: Tensor, L: Inference<X>> Inference<X> for Frozen<L, X> {
     const BUFFER: usize = L::BUFFER;
     const SWAPS: bool = L::SWAPS;
@@ -172,6 +175,8 @@ impl<X: Tensor, L: Inference<X>, const N: usize> Layer<X> for FrozenPrefix<L, X,
         InputGradient::Unused
     }
 }
+
+descend_without_params!([X: Tensor, L: Inference<X>, const N: usize] X => FrozenPrefix<L, X, N>);
 
 /// A network that can be split into its first stages and its last `K`.
 pub trait SplitLast<const K: usize> {

@@ -1,5 +1,6 @@
 //! Layers that change nothing.
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::{inference_in_place, inference_in_tape};
 use crate::init::Initialization;
@@ -44,6 +45,7 @@ impl<X: Tensor> Layer<X> for Identity {
 }
 
 inference_in_place!([X: Tensor] X => Identity);
+descend_without_params!([X: Tensor] X => Identity);
 
 /// The identity with an output of its own, `y = x`: one copy, for a branch of [`Residual`](crate::Residual) whose first layer
 /// would change its input or whose last one shares its output's place.
@@ -89,3 +91,4 @@ impl<X: Tensor> Layer<X> for Keep {
 }
 
 inference_in_tape!([X: Tensor] X => Keep);
+descend_without_params!([X: Tensor] X => Keep);

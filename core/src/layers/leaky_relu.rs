@@ -1,5 +1,6 @@
 //! The leaky rectified linear unit.
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
@@ -68,3 +69,4 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
 }
 
 inference_in_tape!([X: Tensor] X => LeakyRelu);
+descend_without_params!([X: Tensor] X => LeakyRelu);

@@ -45,6 +45,11 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]);
 }
 
+/// An upper bound of the gradient's magnitudes: each element is a sum of some of the products x dy, or of some of dy.
+pub(crate) fn growth(x: &[f32], dy: &[f32]) -> f32 {
+    elementwise::larger(1.0, elementwise::magnitude(x)) * elementwise::magnitude(dy)
+}
+
 /// The backward pass of a linear layer.
 pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
     layer: &L,
@@ -56,9 +61,7 @@ pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
 ) {
     let (x, weight, dy) = (x.flat_mut(), params.weight.flat(), dy.flat());
     let Some(grads) = grads else { return layer.input_gradient(x, weight, dy, want) };
-    // An element of the gradient is a sum of some of the products x dy, or of some of dy.
-    let growth = elementwise::larger(1.0, elementwise::magnitude(x)) * elementwise::magnitude(dy);
-    let (Linear { weight: weight_gradient, bias: bias_gradient }, first) = grads.grow(growth);
+    let (Linear { weight: weight_gradient, bias: bias_gradient }, first) = grads.grow(growth(x, dy));
     layer.gradients(x, weight, dy, weight_gradient.flat_mut(), bias_gradient.flat_mut(), first, want);
 }
 

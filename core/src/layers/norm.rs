@@ -146,6 +146,7 @@ macro_rules! norm {
         }
 
         inference_in_tape!([X: Tensor, $($generics)*] X => $layer);
+        crate::descend::descend_by_gradient!([X: Tensor, $($generics)*] X => $layer);
     };
     (@new [$($generics:tt)*] $layer:ty, $epsilon:expr) => {
         impl<$($generics)*> $layer {

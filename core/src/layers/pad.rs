@@ -129,6 +129,7 @@ macro_rules! pad {
         }
 
         inference_in_tape!([$($generics)*] $x => Pad<$y>);
+        crate::descend::descend_without_params!([$($generics)*] $x => Pad<$y>);
     };
 }
 

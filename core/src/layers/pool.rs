@@ -174,6 +174,7 @@ macro_rules! pool {
         }
 
         inference_in_tape!([$($generics)*] $x => $layer);
+        crate::descend::descend_without_params!([$($generics)*] $x => $layer);
     };
 }
 

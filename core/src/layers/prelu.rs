@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::descend_by_gradient;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
@@ -100,3 +101,4 @@ impl<X: Tensor, S: Slopes> Layer<X> for PRelu<S> {
 const START: f32 = 0.25;
 
 inference_in_tape!([X: Tensor, S: Slopes] X => PRelu<S>);
+descend_by_gradient!([X: Tensor, S: Slopes] X => PRelu<S>);

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::descend_by_gradient;
 use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
@@ -256,6 +257,8 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Layer<Signal
         K::initialize_bias(params.bias.flat_mut());
     }
 }
+
+descend_by_gradient!([const T: usize, const C: usize, K: RecurrentCell, R: Returned] Signal<T, C> => Recurrent<K, R>);
 
 impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Inference<Signal<T, C>> for Recurrent<K, R> {
     /// The output, and the tape of a single step.

@@ -1,5 +1,6 @@
 //! The rectified linear unit.
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
@@ -46,3 +47,4 @@ impl<X: Tensor> Layer<X> for Relu {
 }
 
 inference_in_place!([X: Tensor] X => Relu);
+descend_without_params!([X: Tensor] X => Relu);

@@ -1,5 +1,6 @@
 //! The rectified linear unit with a ceiling.
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
@@ -55,6 +56,7 @@ impl<X: Tensor> Layer<X> for Relu6 {
 }
 
 inference_in_place!([X: Tensor] X => Relu6);
+descend_without_params!([X: Tensor] X => Relu6);
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
@@ -55,3 +56,4 @@ impl<X: Tensor, Y: Tensor> Layer<X> for Reshape<Y> {
 }
 
 inference_in_place!([X: Tensor, Y: Tensor] X => Reshape<Y>);
+descend_without_params!([X: Tensor, Y: Tensor] X => Reshape<Y>);

@@ -1,5 +1,6 @@
 //! Residual connections.
 
+use crate::descend::{Descend, Descent, Later, Place};
 use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
@@ -90,6 +91,34 @@ const fn check<X, L: Layer<X>>(keeps_output_gradient: bool) {
     );
 }
 
+/// Adds dL/dy, which lies in the place of the branch's output, to the branch's dL/dx.
+fn add_output_gradient<X: Tensor, F: Layer<X, Output = X>>(x: &mut X, tape: &mut F::Tape, want: InputGradient) {
+    if want == InputGradient::Unused {
+        return;
+    }
+    for start in parts::<X>() {
+        let dy = part(F::output(x, tape).flat(), start);
+        with_part(x.flat_mut(), start, &dy, |dx, dy| elementwise::add_gradient(dx, dy, want));
+    }
+}
+
+impl<F, P> ResidualProjection<F, P> {
+    /// Puts dL/dy, which lies in the place of the branch's output, into that of the projection's.
+    fn project_output_gradient<X, Y: Tensor>(&self, x: &mut X, tape: &mut (F::Tape, P::Tape))
+    where
+        F: Layer<X, Output = Y>,
+        P: Layer<X, Output = Y>,
+    {
+        let wanted = self.1.output_gradient(InputGradient::Full);
+        for start in parts::<Y>() {
+            let dy = part(F::output(x, &mut tape.0).flat(), start);
+            with_part(P::output(x, &mut tape.1).flat_mut(), start, &dy, |place, dy| {
+                elementwise::replace(place, dy, wanted);
+            });
+        }
+    }
+}
+
 impl<X: Tensor, F: Layer<X, Output = X>> Layer<X> for Residual<F> {
     type Output = X;
     type Params = F::Params;
@@ -122,13 +151,7 @@ impl<X: Tensor, F: Layer<X, Output = X>> Layer<X> for Residual<F> {
         want: InputGradient,
     ) {
         self.0.backward(params, x, tape, grads, want);
-        if want == InputGradient::Unused {
-            return;
-        }
-        for start in parts::<X>() {
-            let dy = part(F::output(x, tape).flat(), start);
-            with_part(x.flat_mut(), start, &dy, |dx, dy| elementwise::add_gradient(dx, dy, want));
-        }
+        add_output_gradient::<X, F>(x, tape, want);
     }
 
     fn initialization(&self, after: Initialization) -> Initialization {
@@ -181,13 +204,7 @@ where
         mut grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
-        let wanted = self.1.output_gradient(InputGradient::Full);
-        for start in parts::<Y>() {
-            let dy = part(F::output(x, &mut tape.0).flat(), start);
-            with_part(P::output(x, &mut tape.1).flat_mut(), start, &dy, |place, dy| {
-                elementwise::replace(place, dy, wanted);
-            });
-        }
+        self.project_output_gradient(x, tape);
         // The projection's weights first, while `x` is still the input; its part of dL/dx last, on top of the branch's.
         self.1.backward(
             &params.1,
@@ -233,6 +250,59 @@ fn infer_branch<'b, X: Tensor, F: Inference<X>>(
 /// y += x.
 fn add(y: &mut [f32], x: &[f32]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+}
+
+impl<X: Tensor, F: Descend<X> + Layer<X, Output = X>> Descend<X> for Residual<F> {
+    type Shared<P: Place> = F::Shared<P>;
+    type Next<P: Place> = F::Next<P>;
+
+    fn descend<P: Place>(
+        &self,
+        params: &mut F::Params,
+        shared: &mut F::Shared<P>,
+        x: &mut X,
+        tape: &mut F::Tape,
+        descent: &mut Descent,
+        want: InputGradient,
+    ) {
+        self.0.descend::<P>(params, shared, x, tape, descent, want);
+        add_output_gradient::<X, F>(x, tape, want);
+    }
+}
+
+impl<X, Y, F, P> Descend<X> for ResidualProjection<F, P>
+where
+    X: Tensor,
+    Y: Tensor,
+    F: Descend<X> + Layer<X, Output = Y>,
+    P: Projection<X> + Layer<X, Output = Y>,
+{
+    /// The projection's weights are needed once more after its gradient was taken, so that is kept.
+    type Shared<Q: Place> = (F::Shared<Q>, P::Params);
+    type Next<Q: Place> = Later;
+
+    fn descend<Q: Place>(
+        &self,
+        params: &mut Self::Params,
+        shared: &mut Self::Shared<Q>,
+        x: &mut X,
+        tape: &mut Self::Tape,
+        descent: &mut Descent,
+        want: InputGradient,
+    ) {
+        if descent.is_refused() {
+            return;
+        }
+        let mut bound = 0.0;
+        let grads = Gradients::new(&mut shared.1, true, &mut bound);
+        self.project_output_gradient(x, tape);
+        self.1.backward(&params.1, x, &mut tape.1, Some(grads), InputGradient::Unused);
+        self.0.descend::<Q>(&mut params.0, &mut shared.0, x, &mut tape.0, descent, want);
+        if want != InputGradient::Unused {
+            self.1.add_input_gradient(&params.1, x, &mut tape.1, want);
+        }
+        descent.step(&mut params.1, &mut shared.1, bound);
+    }
 }
 
 impl<X: Tensor, F: Inference<X> + Layer<X, Output = X>> Inference<X> for Residual<F> {

@@ -70,6 +70,7 @@ macro_rules! over_last_axis {
         }
 
         inference_in_tape!([X: Tensor] X => $layer);
+        crate::descend::descend_without_params!([X: Tensor] X => $layer);
     };
 }
 

@@ -1,5 +1,6 @@
 //! The hyperbolic tangent.
 
+use crate::descend::descend_without_params;
 use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::kernel;
@@ -44,3 +45,4 @@ impl<X: Tensor> Layer<X> for Tanh {
 }
 
 inference_in_tape!([X: Tensor] X => Tanh);
+descend_without_params!([X: Tensor] X => Tanh);
