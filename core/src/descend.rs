@@ -172,11 +172,7 @@ impl DescentStep {
     /// The step for all weights of a slice.
     pub(crate) fn apply(self, params: &mut [f32], gradients: &[f32]) {
         let Self { keep, rate } = self;
-        if keep == 1.0 {
-            backpass_arch::descend(params, gradients, rate);
-        } else {
-            params.iter_mut().zip(gradients).for_each(|(p, g)| *p = keep * *p - rate * g);
-        }
+        backpass_arch::descend(params, gradients, backpass_arch::Descent { keep, rate, scale: 1.0, l2: 0.0 });
     }
 }
 

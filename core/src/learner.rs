@@ -1,5 +1,6 @@
 //! The learner: predict, observe, update.
 
+use core::cell::Cell;
 use core::fmt;
 
 use crate::descend::{Descend, Descent, First, InPlace, largest};
@@ -10,7 +11,7 @@ use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::loss::Loss;
 use crate::memory::{Memory, Training};
-use crate::optimizer::{Optimizer, Step};
+use crate::optimizer::{Bounds, Optimizer, Step};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 
@@ -176,11 +177,13 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
     /// [`UpdateError`]; nothing has changed then. A step refused because it would not be finite is counted in
     /// [`refused`](Self::refused).
     pub fn update(&mut self) -> Result<(), UpdateError> {
-        let Memory { params, gradients, moments, state, counters, .. } = &mut *self.memory;
+        let Memory { params, gradients, moments, state, counters, bounds, .. } = &mut *self.memory;
         if counters.pending == 0 {
             return Err(UpdateError::NothingObserved);
         }
-        if !self.optimizer.step(params, gradients, moments, state, Step::new(counters.pending)) {
+        let known = Bounds { gradients: bounds.gradients, values: Cell::from_mut(&mut bounds.values) };
+        let step = Step { bounds: Some(known), ..Step::new(counters.pending) };
+        if !self.optimizer.step(params, gradients, moments, state, step) {
             counters.refused = counters.refused.saturating_add(1);
             return Err(UpdateError::NotFinite);
         }
@@ -300,7 +303,7 @@ fn forward<'m, N: Layer<X>, X: Tensor, O: Training<N, X>>(
     pass: Pass,
 ) -> &'m mut N::Output {
     let Memory { params, input, tape, .. } = memory;
-    *input = *sample;
+    elementwise::copy(sample.flat(), input.flat_mut());
     network.forward(params, input, tape, pass)
 }
 

@@ -41,6 +41,27 @@ pub struct Runs {
     pub stride: usize,
 }
 
+/// A step of descent for one weight: `w = keep w - rate (scale g + l2 w)`, where a factor of 1 and an `l2` of 0 leave their operation
+/// out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Descent {
+    /// One less the decoupled weight decay.
+    pub keep: f32,
+    /// The learning rate.
+    pub rate: f32,
+    /// By what the gradient, a sum, is multiplied.
+    pub scale: f32,
+    /// The L2 penalty.
+    pub l2: f32,
+}
+
+impl Descent {
+    /// Whether it is `w - rate g`.
+    fn is_plain(self) -> bool {
+        self.keep == 1.0 && self.scale == 1.0 && self.l2 == 0.0
+    }
+}
+
 impl Runs {
     /// The runs, or none if they do not end within so many inputs and weights, for products with `width` outputs.
     fn inside(self, x: usize, weight: usize, width: usize) -> Self {

@@ -1,6 +1,6 @@
 //! The loops in plain Rust, written so that compilers vectorise them.
 
-use crate::Runs;
+use crate::{Descent, Runs};
 
 /// Outputs computed together: their sums stay in registers while the weights stream past.
 const TILE: usize = 8;
@@ -89,7 +89,7 @@ fn by_rows(x: &[f32], dy: &[f32], matrix: &mut [f32], step: impl Fn(&mut [f32], 
     }
 }
 
-pub(crate) fn outer_row(row: &mut [f32], x: f32, dy: &[f32]) {
+fn outer_row(row: &mut [f32], x: f32, dy: &[f32]) {
     if x == 0.0 {
         row.fill(0.0);
     } else {
@@ -97,23 +97,55 @@ pub(crate) fn outer_row(row: &mut [f32], x: f32, dy: &[f32]) {
     }
 }
 
-pub(crate) fn add_outer_row(row: &mut [f32], x: f32, dy: &[f32]) {
+fn add_outer_row(row: &mut [f32], x: f32, dy: &[f32]) {
     if x != 0.0 {
         row.iter_mut().zip(dy).for_each(|(g, d)| *g += x * d);
     }
 }
 
-pub(crate) fn descend_outer_row(row: &mut [f32], x: f32, dy: &[f32], rate: f32) {
+fn descend_outer_row(row: &mut [f32], x: f32, dy: &[f32], rate: f32) {
     if x != 0.0 {
         row.iter_mut().zip(dy).for_each(|(w, d)| *w -= rate * (x * d));
     }
 }
 
-/// `w[j] = w[j] - rate g[j]`.
+/// A [`Descent`] step for each weight.
 ///
-/// For each weight: 2 loads, 1 multiply, 1 subtraction, 1 store.
-pub fn descend(weight: &mut [f32], gradient: &[f32], rate: f32) {
-    weight.iter_mut().zip(gradient).for_each(|(w, g)| *w -= rate * g);
+/// For each: 2 loads, 1 multiply and up to 3 more, 1 subtraction and perhaps 1 add, 1 store.
+pub fn descend(weight: &mut [f32], gradient: &[f32], step: Descent) {
+    let Descent { keep, rate, scale, l2 } = step;
+    let weights = weight.iter_mut().zip(gradient);
+    if step.is_plain() {
+        weights.for_each(|(w, g)| *w -= rate * g);
+    } else if l2 == 0.0 {
+        // To multiply by 1 is exact.
+        weights.for_each(|(w, g)| *w = keep * *w - rate * (scale * g));
+    } else {
+        weights.for_each(|(w, g)| *w = keep * *w - rate * (scale * g + l2 * *w));
+    }
+}
+
+/// `Σ |v|` in four lanes, over the whole groups of four; then lane after lane, then the last elements.
+///
+/// An upper bound of every magnitude: infinite or NaN if an element is, or if it overflows. For each: 1 load, 1 add.
+#[inline(never)]
+pub fn magnitude(values: &[f32]) -> f32 {
+    let (groups, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for group in groups {
+        lanes.iter_mut().zip(group).for_each(|(lane, v)| *lane += v.abs());
+    }
+    lanes.iter().chain(rest).fold(0.0, |sum, v| sum + v.abs())
+}
+
+/// `to[j] = from[j]`, for as many as both have.
+///
+/// For each: 1 load, 1 store.
+pub fn copy(from: &[f32], to: &mut [f32]) {
+    let len = from.len().min(to.len());
+    if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
+        to.copy_from_slice(from);
+    }
 }
 
 /// `Σ_j w[j] d[j]` in four lanes: lane `l` sums the products with `j mod 4 = l`, in rising order, over the whole groups of four;
@@ -131,18 +163,54 @@ pub fn dot(weight: &[f32], dy: &[f32]) -> f32 {
     finish(lanes, row_rest, dy_rest)
 }
 
-/// [`dot`], and `g[j] = x d[j]`, in one pass over `dy`.
+/// For each row of the weights whose `x` is not zero: the row of the gradient becomes `g[j] = x d[j]`, and `x` the [`dot`] product of
+/// weights and `dy`, in one pass; -0.0 stands for a product of +0.0. Where `x` is zero it stays, and the row of the gradient
+/// becomes zero.
 ///
 /// For each weight: 2 loads, 2 multiplies, 1 add, 1 store.
-pub fn dot_and_outer(weight: &[f32], dy: &[f32], x: f32, gradient: &mut [f32]) -> f32 {
-    dot_and(weight, dy, gradient, |g, _, d| *g = x * d)
+pub fn outer_rows(x: &mut [f32], weight: &[f32], dy: &[f32], gradient: &mut [f32]) {
+    for_each_row(x, weight, dy, gradient, |x, row, gradient| {
+        if x == 0.0 {
+            gradient.fill(0.0);
+            return 0.0;
+        }
+        dot_and(row, dy, gradient, |g, _, d| *g = x * d)
+    });
 }
 
-/// [`dot`], and `g[j] += x d[j]`, in one pass over `dy`.
+/// [`outer_rows`], but `g[j] += x d[j]`, and rows of the gradient where `x` is zero stay.
 ///
 /// For each weight: 3 loads, 2 multiplies, 2 adds, 1 store.
-pub fn dot_and_add_outer(weight: &[f32], dy: &[f32], x: f32, gradient: &mut [f32]) -> f32 {
-    dot_and(weight, dy, gradient, |g, _, d| *g += x * d)
+pub fn add_outer_rows(x: &mut [f32], weight: &[f32], dy: &[f32], gradient: &mut [f32]) {
+    for_each_row(x, weight, dy, gradient, |x, row, gradient| {
+        if x == 0.0 { 0.0 } else { dot_and(row, dy, gradient, |g, _, d| *g += x * d) }
+    });
+}
+
+/// Calls `row` with each `x` and its rows, and puts what it gives in the place of an `x` that is not zero.
+fn for_each_row(
+    x: &mut [f32],
+    weight: &[f32],
+    dy: &[f32],
+    gradient: &mut [f32],
+    row: impl Fn(f32, &[f32], &mut [f32]) -> f32,
+) {
+    // `max` tells the compiler that the chunks cannot panic.
+    let len = dy.len().max(1);
+    if dy.is_empty() || x.len().saturating_mul(dy.len()) > weight.len().min(gradient.len()) {
+        return;
+    }
+    for ((x, weight), gradient) in x.iter_mut().zip(weight.chunks_exact(len)).zip(gradient.chunks_exact_mut(len)) {
+        let dx = row(*x, weight, gradient);
+        if *x != 0.0 {
+            *x = negative_zero(dx);
+        }
+    }
+}
+
+/// -0.0 for +0.0.
+fn negative_zero(dx: f32) -> f32 {
+    if dx.to_bits() == 0 { -0.0 } else { dx }
 }
 
 fn dot_and(weight: &[f32], dy: &[f32], gradient: &mut [f32], step: impl Fn(&mut f32, f32, f32)) -> f32 {
@@ -159,10 +227,22 @@ fn dot_and(weight: &[f32], dy: &[f32], gradient: &mut [f32], step: impl Fn(&mut 
     finish(lanes, row_rest, dy_rest)
 }
 
-/// [`dot`] of the weights as they are, and `w[j] = w[j] - rate (x d[j])`, in one pass.
+/// For each row of the weights whose `x` is not zero: `x` becomes the [`dot`] product of the weights, as they are, and `dy`; then
+/// `w[j] = w[j] - rate (x d[j])` with `x` as it was; in one pass. -0.0 stands for a product of +0.0. Where `x` is zero, all stays.
 ///
 /// For each weight: 2 loads, 3 multiplies, 2 adds, 1 store.
-pub fn dot_and_descend(weight: &mut [f32], dy: &[f32], x: f32, rate: f32) -> f32 {
+pub fn descend_rows(x: &mut [f32], weight: &mut [f32], dy: &[f32], rate: f32) {
+    if dy.is_empty() || x.len().saturating_mul(dy.len()) > weight.len() {
+        return;
+    }
+    for (x, row) in x.iter_mut().zip(weight.chunks_exact_mut(dy.len().max(1))) {
+        if *x != 0.0 {
+            *x = negative_zero(dot_and_descend(row, dy, *x, rate));
+        }
+    }
+}
+
+fn dot_and_descend(weight: &mut [f32], dy: &[f32], x: f32, rate: f32) -> f32 {
     let ((rows, row_rest), (dys, dy_rest)) = (weight.as_chunks_mut::<LANES>(), dy.as_chunks::<LANES>());
     let mut lanes = [0.0; LANES];
     for (row, dy) in rows.iter_mut().zip(dys) {

@@ -23,6 +23,7 @@ use crate::layer::InputGradient;
 pub(crate) const LANES: usize = arch::LANES;
 
 /// y = b + x W. `weight` has `x.len() * y.len()` elements; `bias` as many as `y`, or none for b = 0.
+#[inline(never)]
 pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     start(bias, y);
     add_product(x, weight, y);
@@ -31,7 +32,7 @@ pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
 /// y = b.
 pub(crate) fn start(bias: &[f32], y: &mut [f32]) {
     if bias.len() == y.len() {
-        y.copy_from_slice(bias);
+        arch::copy(bias, y);
     } else {
         y.fill(0.0);
     }
@@ -43,6 +44,7 @@ pub(crate) fn add_product(x: &[f32], weight: &[f32], y: &mut [f32]) {
 }
 
 /// y += x W for the columns of W, a weight of rows of `outputs`, that `columns` begins with: as many as `y` has.
+#[inline(never)]
 pub(crate) fn add_columns(x: &[f32], columns: &[f32], outputs: usize, y: &mut [f32]) {
     let runs = Runs { rows: 1, count: x.len(), x_step: 0, weight_step: 0, stride: outputs };
     arch::add_product(x, columns, y, runs);
@@ -50,6 +52,7 @@ pub(crate) fn add_columns(x: &[f32], columns: &[f32], outputs: usize, y: &mut [f
 
 /// Leaves dL/dW and dL/db in the gradients if this is the `first` sample, else adds them; leaves dL/dx in `x` as far as `want` asks.
 /// `bias_gradient` may be empty.
+#[inline(never)]
 pub(crate) fn backward(
     x: &mut [f32],
     weight: &[f32],
@@ -59,23 +62,20 @@ pub(crate) fn backward(
     first: bool,
     want: InputGradient,
 ) {
-    if want == InputGradient::Unused {
-        let outer = if first { arch::outer } else { arch::add_outer };
-        outer(x, dy, weight_gradient);
-    } else {
-        let outputs = dy.len().max(1);
-        let rows = weight.chunks_exact(outputs).zip(weight_gradient.chunks_exact_mut(outputs));
-        let both = if first { arch::dot_and_outer } else { arch::dot_and_add_outer };
-        for (x, (row, gradient)) in x.iter_mut().zip(rows) {
-            if *x != 0.0 {
-                *x = want.at(*x, both(row, dy, *x, gradient));
-                continue;
-            }
-            if first {
-                gradient.fill(0.0);
-            }
-            if want == InputGradient::Full {
-                *x = arch::dot(row, dy);
+    let rows_of = if first { arch::outer_rows } else { arch::add_outer_rows };
+    match want {
+        InputGradient::Unused => {
+            let outer = if first { arch::outer } else { arch::add_outer };
+            outer(x, dy, weight_gradient);
+        }
+        InputGradient::WhereActive => rows_of(x, weight, dy, weight_gradient),
+        InputGradient::Full | InputGradient::WhereBelow(_) => {
+            let outputs = dy.len().max(1);
+            let rows = weight.chunks_exact(outputs).zip(weight_gradient.chunks_exact_mut(outputs));
+            for (x, (row, gradient)) in x.iter_mut().zip(rows) {
+                let mut place = [*x];
+                rows_of(&mut place, row, dy, gradient);
+                replace(x, place, want, || arch::dot(row, dy));
             }
         }
     }
@@ -88,6 +88,7 @@ pub(crate) fn backward(
 
 /// A step of descent, `w = keep w - rate g`, in the place of the weights; leaves dL/dx, for the weights as they were, in `x` as far
 /// as `want` asks.
+#[inline(never)]
 pub(crate) fn descend(
     x: &mut [f32],
     weight: &mut [f32],
@@ -97,30 +98,45 @@ pub(crate) fn descend(
     want: InputGradient,
 ) {
     let DescentStep { keep, rate } = step;
-    if want == InputGradient::Unused && keep == 1.0 {
-        arch::descend_outer(x, dy, weight, rate);
-    } else {
-        for (x, row) in x.iter_mut().zip(weight.chunks_exact_mut(dy.len().max(1))) {
-            let open = *x != 0.0;
-            let wanted = if open { want != InputGradient::Unused } else { want == InputGradient::Full };
-            if keep != 1.0 {
-                let dx = if wanted { arch::dot(row, dy) } else { 0.0 };
-                // A row without gradient still decays.
-                row.iter_mut().zip(dy).for_each(|(w, d)| *w = keep * *w - rate * if open { *x * d } else { 0.0 });
-                if wanted {
-                    *x = want.at(*x, dx);
-                }
-            } else if open {
-                *x = want.at(*x, arch::dot_and_descend(row, dy, *x, rate));
-            } else if wanted {
-                *x = arch::dot(row, dy);
+    match want {
+        _ if keep != 1.0 => decay_and_descend(x, weight, dy, step, want),
+        InputGradient::Unused => arch::descend_outer(x, dy, weight, rate),
+        InputGradient::WhereActive => arch::descend_rows(x, weight, dy, rate),
+        InputGradient::Full | InputGradient::WhereBelow(_) => {
+            for (x, row) in x.iter_mut().zip(weight.chunks_exact_mut(dy.len().max(1))) {
+                let mut place = [*x];
+                arch::descend_rows(&mut place, row, dy, rate);
+                replace(x, place, want, || arch::dot(row, dy));
             }
         }
     }
     bias.iter_mut().zip(dy).for_each(|(b, d)| *b = keep * *b - rate * d);
 }
 
+/// Overwrites an input by its gradient, which its own row has left in `place`; where it is zero, nothing was computed yet.
+fn replace(x: &mut f32, [place]: [f32; 1], want: InputGradient, dot: impl FnOnce() -> f32) {
+    if *x != 0.0 {
+        // -0.0 stands for +0.0 there.
+        *x = want.at(*x, place + 0.0);
+    } else if want == InputGradient::Full {
+        *x = dot();
+    }
+}
+
+/// [`descend`] with weight decay: a row without gradient still decays.
+fn decay_and_descend(x: &mut [f32], weight: &mut [f32], dy: &[f32], step: DescentStep, want: InputGradient) {
+    let DescentStep { keep, rate } = step;
+    for (x, row) in x.iter_mut().zip(weight.chunks_exact_mut(dy.len().max(1))) {
+        let value = *x;
+        if want == InputGradient::Full || (value != 0.0 && want != InputGradient::Unused) {
+            *x = want.at(value, arch::dot(row, dy));
+        }
+        row.iter_mut().zip(dy).for_each(|(w, d)| *w = keep * *w - rate * if value == 0.0 { 0.0 } else { value * d });
+    }
+}
+
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
+#[inline(never)]
 pub(crate) fn input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
     let rows = weight.chunks_exact(dy.len().max(1));
     match want {
@@ -137,6 +153,7 @@ pub(crate) fn input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: In
 }
 
 /// Adds dL/dx to the gradient that `x` holds: everywhere, or where a gate is open.
+#[inline(never)]
 pub(crate) fn add_input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
     let rows = weight.chunks_exact(dy.len().max(1));
     for (x, row) in x.iter_mut().zip(rows) {

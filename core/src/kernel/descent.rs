@@ -1,15 +1,16 @@
 //! The passes of an optimizer step over parameters, gradients and moments.
 //!
-//! All rules go through [`descend`]. A step runs twice: first dry, to see whether every result is finite, then for good;
-//! so a refused step changes nothing.
+//! A step that is refused changes nothing. Where bounds of all magnitudes are known and a rule's settings are [`tame`], nothing can
+//! overflow, and one pass is enough; it finds the bounds for the next step. Otherwise a step runs twice: first dry, to see whether
+//! every result is finite, then for good. Both give the same bits.
 
-use crate::kernel::elementwise::Seen;
+use crate::kernel::elementwise::larger;
 use crate::math;
-use crate::optimizer::Step;
+use crate::optimizer::{Bounds, Step};
 use crate::params::{Name, Params};
 
 /// Takes one step by a rule: the arithmetic for one weight, from its value, its gradient and its `N` moments to the new
-/// value and moments. Clears the gradients.
+/// value and moments.
 ///
 /// `rule` makes that arithmetic for each [`Slice`] of parameters; it may depend on the slice's learning rate, name and
 /// norms. The gradient it gets is the mean of the samples', clipped where the step says so. A rule must not keep anything
@@ -52,14 +53,91 @@ where
     R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
     Sets: SideBySide<N>,
 {
+    descend_within(params, gradients, moments, step, false, rule)
+}
+
+/// Parameters, moments and gradients up to this magnitude are safe with a rule that is [`tame`].
+const WITHIN: f32 = 1e9;
+/// The largest factor of a rule that is [`tame`].
+const TAME: f32 = 1e3;
+
+/// Whether a rule's settings are so that nothing overflows where all magnitudes are below [`WITHIN`] and factors on the learning rate
+/// below [`TAME`]: `factors` (learning rate, decays, momentum) are below it too, `averages`, such as Adam's β, between 0 and
+/// 0.99999, and `epsilon` is at least 1e-10.
+///
+/// The largest number then comes from Adam: a gradient with an L2 penalty of 1e12, over ε, times a learning rate of 1e6 over a
+/// correction of 1e-5, is 1e33.
+pub(crate) fn tame(factors: &[f32], averages: &[f32], epsilon: f32) -> bool {
+    factors.iter().all(|factor| factor.abs() <= TAME)
+        && averages.iter().all(|average| (0.0..=0.99999).contains(average))
+        && (1e-10..=TAME).contains(&epsilon)
+}
+
+/// [`descend`] with a loop that all rules share: less code, more cycles.
+pub(crate) fn descend_by_call<P: Params, const N: usize, R>(
+    params: &mut P,
+    gradients: &mut P,
+    moments: &mut [P; N],
+    step: Step<'_>,
+    rule: impl Fn(&Slice<'_>) -> R,
+) -> bool
+where
+    R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
+    Sets: SideBySide<N>,
+{
+    passes::<false, P, N, R>(params, gradients, moments, step, false, rule)
+}
+
+/// [`descend`] by a rule that may be [`tame`].
+pub(crate) fn descend_within<P: Params, const N: usize, R>(
+    params: &mut P,
+    gradients: &mut P,
+    moments: &mut [P; N],
+    step: Step<'_>,
+    tame: bool,
+    rule: impl Fn(&Slice<'_>) -> R,
+) -> bool
+where
+    R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
+    Sets: SideBySide<N>,
+{
+    passes::<true, P, N, R>(params, gradients, moments, step, tame, rule)
+}
+
+/// The passes of a step. With `LOOP`, the usual one has a loop of its own.
+fn passes<const LOOP: bool, P: Params, const N: usize, R>(
+    params: &mut P,
+    gradients: &mut P,
+    moments: &mut [P; N],
+    step: Step<'_>,
+    tame: bool,
+    rule: impl Fn(&Slice<'_>) -> R,
+) -> bool
+where
+    R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
+    Sets: SideBySide<N>,
+{
+    let is_safe = |Bounds { gradients, values }: Bounds<'_>| {
+        tame && gradients * larger(step.scale, step.mean) <= WITHIN && values.get() <= WITHIN
+    };
+    let mut safe = step.bounds.is_some_and(is_safe);
+    if safe {
+        gradients.visit(None, &mut |name, _| safe &= step.rate_of(&name).abs() <= TAME);
+    }
     let mut finite = true;
-    Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
-        finite = finite && slice::<false, N, R>(name, p, g, m, step, &rule);
-    });
-    if finite {
+    if !safe {
         Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
-            slice::<true, N, R>(name, p, g, m, step, &rule);
+            finite = finite && slice::<LOOP, N, R>(false, name, p, g, m, step, &rule).is_finite();
         });
+    }
+    if finite {
+        let mut largest = 0.0;
+        Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
+            largest = larger(largest, slice::<LOOP, N, R>(true, name, p, g, m, step, &rule));
+        });
+        if let Some(Bounds { values, .. }) = step.bounds {
+            values.set(largest);
+        }
     }
     finite
 }
@@ -96,52 +174,66 @@ impl Slice<'_> {
     }
 }
 
-/// One slice's part of a pass: writes, or tells whether what would be written is finite.
-fn slice<const WRITE: bool, const N: usize, R>(
+/// One slice's part of a pass, which writes or does not. Returns the largest magnitude of the new values; NaN if one is.
+#[inline(never)]
+fn slice<const LOOP: bool, const N: usize, R>(
+    write: bool,
     name: Name<'_>,
     params: &mut [f32],
     gradients: &mut [f32],
     moments: [&mut [f32]; N],
     step: Step<'_>,
     rule: &impl Fn(&Slice<'_>) -> R,
-) -> bool
+) -> f32
 where
     R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
     Sets: SideBySide<N>,
 {
-    if name.is_statistic() {
-        return weights::<WRITE, N>(params, gradients, moments, |p, g, m| (p + step.mean * g, m));
-    }
+    let statistic = |p: f32, g: f32, m: [f32; N]| (p + step.mean * g, m);
     let rule = rule(&Slice { name, params, gradients, step });
-    if step.clip < f32::INFINITY {
-        weights::<WRITE, N>(params, gradients, moments, |p, g, m| rule(p, step.gradient(g), m))
-    } else {
-        weights::<WRITE, N>(params, gradients, moments, |p, g, m| rule(p, step.scale * g, m))
+    match (name.is_statistic(), LOOP && write && step.clip == f32::INFINITY) {
+        (true, _) => weights_by_call(params, gradients, moments, write, &statistic),
+        (false, true) => weights(params, gradients, moments, true, |p, g, m| rule(p, step.scale * g, m)),
+        (false, false) => weights_by_call(params, gradients, moments, write, &|p, g, m| rule(p, step.gradient(g), m)),
     }
 }
 
-/// The loop over weights.
-fn weights<const WRITE: bool, const N: usize>(
+/// [`weights`] with a rule that is called for each weight, so that all rules share a loop.
+#[inline(never)]
+fn weights_by_call<const N: usize>(
     params: &mut [f32],
-    gradients: &mut [f32],
+    gradients: &[f32],
     moments: [&mut [f32]; N],
-    rule: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
-) -> bool
+    write: bool,
+    rule: &dyn Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
+) -> f32
 where
     Sets: SideBySide<N>,
 {
-    let mut seen = Seen::default();
+    weights(params, gradients, moments, write, rule)
+}
+
+/// The loop over weights.
+fn weights<const N: usize>(
+    params: &mut [f32],
+    gradients: &[f32],
+    moments: [&mut [f32]; N],
+    write: bool,
+    rule: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
+) -> f32
+where
+    Sets: SideBySide<N>,
+{
+    let mut largest = 0.0;
     for ((param, gradient), moments) in params.iter_mut().zip(gradients).zip(Sets::rows(moments)) {
         let (new_param, new_moments) = rule(*param, *gradient, moments.each_ref().map(|moment| **moment));
-        if WRITE {
+        largest = new_moments.iter().fold(larger(largest, new_param), |largest, new| larger(largest, *new));
+        if write {
             *param = new_param;
-            *gradient = 0.0;
             moments.into_iter().zip(new_moments).for_each(|(moment, new)| *moment = new);
-        } else {
-            seen = new_moments.iter().fold(seen.and(new_param), |seen, new| seen.and(*new));
         }
     }
-    seen.all_finite()
+    largest
 }
 
 /// Parameters, gradients and some sets of moments.

@@ -174,7 +174,13 @@ impl<'w, 'g, 'd> Units<'w, 'g, 'd> {
         let weights = self.weights.next().and_then(|row| row.get(first..end)).unwrap_or_default();
         let gradients = self.gradients.as_mut().and_then(Iterator::next).and_then(|row| row.get_mut(first..end));
         match gradients {
-            Some(gradients) if h != 0.0 => backpass_arch::dot_and_add_outer(weights, self.d, h, gradients),
+            Some(gradients) if h != 0.0 => {
+                let mut place = [h];
+                backpass_arch::add_outer_rows(&mut place, weights, self.d, gradients);
+                // -0.0 stands for +0.0 there.
+                let [sum] = place;
+                sum + 0.0
+            }
             _ => backpass_arch::dot(weights, self.d),
         }
     }

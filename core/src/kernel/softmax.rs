@@ -8,6 +8,7 @@ use crate::layer::InputGradient;
 use crate::math;
 
 /// y[j] = e^x[j] / Σ e^x.
+#[inline(never)]
 pub(crate) fn forward(x: &[f32], y: &mut [f32]) {
     let max = max(x);
     let mut sum = 0.0;
@@ -19,6 +20,7 @@ pub(crate) fn forward(x: &[f32], y: &mut [f32]) {
 }
 
 /// dx[j] = y[j] (dy[j] - Σ_k dy[k] y[k]).
+#[inline(never)]
 pub(crate) fn backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     let max = max(x);
     let (mut sum, mut product) = (0.0, 0.0);
@@ -35,6 +37,7 @@ pub(crate) fn backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
 }
 
 /// y[j] = x[j] - ln Σ e^x.
+#[inline(never)]
 pub(crate) fn log_forward(x: &[f32], y: &mut [f32]) {
     let max = max(x);
     let log_sum = math::ln(exp_sum(x, max));
@@ -42,6 +45,7 @@ pub(crate) fn log_forward(x: &[f32], y: &mut [f32]) {
 }
 
 /// dx[j] = dy[j] - softmax(x)[j] Σ_k dy[k].
+#[inline(never)]
 pub(crate) fn log_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     let max = max(x);
     let sum = exp_sum(x, max);
@@ -53,11 +57,13 @@ pub(crate) fn log_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
 }
 
 /// The largest logit. NaN is passed over here and caught by the sum.
+#[inline(never)]
 pub(crate) fn max(logits: &[f32]) -> f32 {
     logits.iter().fold(f32::NEG_INFINITY, |max, &z| if z > max { z } else { max })
 }
 
 /// Σ_j exp(z[j] - max).
+#[inline(never)]
 pub(crate) fn exp_sum(logits: &[f32], max: f32) -> f32 {
     logits.iter().fold(0.0, |sum, z| sum + math::exp(z - max))
 }

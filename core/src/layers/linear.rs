@@ -1,6 +1,8 @@
 //! What linear layers have in common: a weight, a bias, and their arithmetic on slices.
 
 use crate::gradients::Gradients;
+use backpass_arch::magnitude;
+
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer};
 use crate::params::Linear;
@@ -47,7 +49,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
 
 /// An upper bound of the gradient's magnitudes: each element is a sum of some of the products x dy, or of some of dy.
 pub(crate) fn growth(x: &[f32], dy: &[f32]) -> f32 {
-    elementwise::larger(1.0, elementwise::magnitude(x)) * elementwise::magnitude(dy)
+    elementwise::larger(1.0, magnitude(x)) * magnitude(dy)
 }
 
 /// The backward pass of a linear layer.

@@ -1,8 +1,9 @@
 //! Adadelta.
 
+use crate::kernel::descent::{descend_within, tame};
 use crate::math;
 use crate::optimizer::decay::Decay;
-use crate::optimizer::{Optimizer, Step, descend};
+use crate::optimizer::{Optimizer, Step};
 use crate::params::Params;
 
 /// Adadelta: `s ← ρ s + (1 - ρ) g²`, `Δ = g √(u + ε) / √(s + ε)`, `u ← ρ u + (1 - ρ) Δ²`, `w ← w - lr Δ`. Keeps two moments
@@ -64,16 +65,23 @@ impl Optimizer for Adadelta {
     ) -> bool {
         let Self { rho, epsilon, .. } = *self;
         let alpha = 1.0 - rho;
-        descend(params, gradients, moments, step, |slice| {
-            let rate = self.learning_rate * slice.rate();
-            let decay = Decay::new(rate, self.weight_decay, self.l2);
-            move |p, g, [s, u]| {
-                let g = decay.gradient(p, g);
-                let s = rho * s + alpha * (g * g);
-                let delta = g * (math::sqrt(u + epsilon) / math::sqrt(s + epsilon));
-                let u = rho * u + alpha * (delta * delta);
-                (decay.weight(p) - rate * delta, [s, u])
-            }
-        })
+        descend_within(
+            params,
+            gradients,
+            moments,
+            step,
+            tame(&[self.learning_rate, self.weight_decay, self.l2], &[rho], epsilon),
+            |slice| {
+                let rate = self.learning_rate * slice.rate();
+                let decay = Decay::new(rate, self.weight_decay, self.l2);
+                move |p, g, [s, u]| {
+                    let g = decay.gradient(p, g);
+                    let s = rho * s + alpha * (g * g);
+                    let delta = g * (math::sqrt(u + epsilon) / math::sqrt(s + epsilon));
+                    let u = rho * u + alpha * (delta * delta);
+                    (decay.weight(p) - rate * delta, [s, u])
+                }
+            },
+        )
     }
 }

@@ -1,8 +1,9 @@
 //! Adagrad.
 
+use crate::kernel::descent::{descend_within, tame};
 use crate::math;
 use crate::optimizer::decay::Decay;
-use crate::optimizer::{Optimizer, Step, descend};
+use crate::optimizer::{Optimizer, Step};
 use crate::params::Params;
 
 /// Adagrad: `s ← s + g²`, `w ← w - lrₜ g / (√(s₀ + s) + ε)`. Keeps one moment a parameter.
@@ -75,15 +76,22 @@ impl Optimizer for Adagrad {
     ) -> bool {
         let Self { initial_accumulator: initial, epsilon, .. } = *self;
         let decayed = self.learning_rate / (1.0 + self.learning_rate_decay * *steps as f32);
-        let taken = descend(params, gradients, moments, step, |slice| {
-            let rate = decayed * slice.rate();
-            let decay = Decay::new(rate, self.weight_decay, self.l2);
-            move |p, g, [s]| {
-                let g = decay.gradient(p, g);
-                let s = s + g * g;
-                (decay.weight(p) - rate * (g / (math::sqrt(initial + s) + epsilon)), [s])
-            }
-        });
+        let taken = descend_within(
+            params,
+            gradients,
+            moments,
+            step,
+            tame(&[decayed, self.weight_decay, self.l2], &[], epsilon),
+            |slice| {
+                let rate = decayed * slice.rate();
+                let decay = Decay::new(rate, self.weight_decay, self.l2);
+                move |p, g, [s]| {
+                    let g = decay.gradient(p, g);
+                    let s = s + g * g;
+                    (decay.weight(p) - rate * (g / (math::sqrt(initial + s) + epsilon)), [s])
+                }
+            },
+        );
         if taken {
             *steps = steps.saturating_add(1);
         }

@@ -1,8 +1,9 @@
 //! Adam and AdamW.
 
+use crate::kernel::descent::{descend_within, tame};
 use crate::math;
 use crate::optimizer::decay::Decay;
-use crate::optimizer::{Optimizer, State, Step, descend};
+use crate::optimizer::{Optimizer, State, Step};
 use crate::params::Params;
 use crate::tensor::Zero;
 
@@ -109,17 +110,24 @@ impl Optimizer for Adam {
         let (alpha1, alpha2) = (1.0 - beta1, 1.0 - beta2);
         let next = state.next(beta1, beta2);
         let root = 1.0 / math::sqrt(next.correction2);
-        let taken = descend(params, gradients, moments, step, |slice| {
-            let rate = self.learning_rate * slice.rate();
-            let decay = Decay::new(rate, self.weight_decay, self.l2);
-            let rate = rate / next.correction1;
-            move |p, g, [m, v]| {
-                let g = decay.gradient(p, g);
-                let m = beta1 * m + alpha1 * g;
-                let v = beta2 * v + alpha2 * (g * g);
-                (decay.weight(p) - rate * (m / (math::sqrt(v) * root + epsilon)), [m, v])
-            }
-        });
+        let taken = descend_within(
+            params,
+            gradients,
+            moments,
+            step,
+            tame(&[self.learning_rate, self.weight_decay, self.l2], &[beta1, beta2], epsilon),
+            |slice| {
+                let rate = self.learning_rate * slice.rate();
+                let decay = Decay::new(rate, self.weight_decay, self.l2);
+                let rate = rate / next.correction1;
+                move |p, g, [m, v]| {
+                    let g = decay.gradient(p, g);
+                    let m = beta1 * m + alpha1 * g;
+                    let v = beta2 * v + alpha2 * (g * g);
+                    (decay.weight(p) - rate * (m / (math::sqrt(v) * root + epsilon)), [m, v])
+                }
+            },
+        );
         if taken {
             *state = next;
         }

@@ -1,9 +1,10 @@
 //! AMSGrad.
 
+use crate::kernel::descent::{descend_within, tame};
 use crate::math;
 use crate::optimizer::adam::AdamState;
 use crate::optimizer::decay::Decay;
-use crate::optimizer::{Optimizer, Step, descend};
+use crate::optimizer::{Optimizer, Step};
 use crate::params::Params;
 
 /// AMSGrad: [`Adam`](crate::Adam), whose step is divided by the largest second moment so far: `v̂ ← max(v̂, v)`,
@@ -70,18 +71,25 @@ impl Optimizer for AmsGrad {
         let (alpha1, alpha2) = (1.0 - beta1, 1.0 - beta2);
         let next = state.next(beta1, beta2);
         let root = 1.0 / math::sqrt(next.correction2);
-        let taken = descend(params, gradients, moments, step, |slice| {
-            let rate = self.learning_rate * slice.rate();
-            let decay = Decay::new(rate, self.weight_decay, self.l2);
-            let rate = rate / next.correction1;
-            move |p, g, [m, v, largest]| {
-                let g = decay.gradient(p, g);
-                let m = beta1 * m + alpha1 * g;
-                let v = beta2 * v + alpha2 * (g * g);
-                let largest = if v > largest { v } else { largest };
-                (decay.weight(p) - rate * (m / (math::sqrt(largest) * root + epsilon)), [m, v, largest])
-            }
-        });
+        let taken = descend_within(
+            params,
+            gradients,
+            moments,
+            step,
+            tame(&[self.learning_rate, self.weight_decay, self.l2], &[beta1, beta2], epsilon),
+            |slice| {
+                let rate = self.learning_rate * slice.rate();
+                let decay = Decay::new(rate, self.weight_decay, self.l2);
+                let rate = rate / next.correction1;
+                move |p, g, [m, v, largest]| {
+                    let g = decay.gradient(p, g);
+                    let m = beta1 * m + alpha1 * g;
+                    let v = beta2 * v + alpha2 * (g * g);
+                    let largest = if v > largest { v } else { largest };
+                    (decay.weight(p) - rate * (m / (math::sqrt(largest) * root + epsilon)), [m, v, largest])
+                }
+            },
+        );
         if taken {
             *state = next;
         }

@@ -14,7 +14,12 @@ pub(crate) struct Decay {
 impl Decay {
     /// At learning rate `rate`.
     pub(crate) fn new(rate: f32, weight_decay: f32, l2: f32) -> Self {
-        Self { keep: Factor::new(1.0 - rate * weight_decay), l2: (l2 != 0.0).then_some(l2) }
+        Self::of(1.0 - rate * weight_decay, l2)
+    }
+
+    /// Of each weight, `keep` is kept.
+    pub(crate) fn of(keep: f32, l2: f32) -> Self {
+        Self { keep: Factor::new(keep), l2: (l2 != 0.0).then_some(l2) }
     }
 
     /// What is left of a weight, to step from.

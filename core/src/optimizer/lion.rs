@@ -1,7 +1,8 @@
 //! Lion.
 
+use crate::kernel::descent::{descend_within, tame};
 use crate::optimizer::decay::Decay;
-use crate::optimizer::{Optimizer, Step, descend};
+use crate::optimizer::{Optimizer, Step};
 use crate::params::Params;
 
 /// Lion: `w ← w - lr sign(β₁ m + (1 - β₁) g)`, then `m ← β₂ m + (1 - β₂) g`. Keeps one moment a parameter.
@@ -62,15 +63,22 @@ impl Optimizer for Lion {
     ) -> bool {
         let Self { beta1, beta2, .. } = *self;
         let (alpha1, alpha2) = (1.0 - beta1, 1.0 - beta2);
-        descend(params, gradients, moments, step, |slice| {
-            let rate = self.learning_rate * slice.rate();
-            let decay = Decay::new(rate, self.weight_decay, self.l2);
-            move |p, g, [m]| {
-                let g = decay.gradient(p, g);
-                let direction = sign(beta1 * m + alpha1 * g);
-                (decay.weight(p) - rate * direction, [beta2 * m + alpha2 * g])
-            }
-        })
+        descend_within(
+            params,
+            gradients,
+            moments,
+            step,
+            tame(&[self.learning_rate, self.weight_decay, self.l2], &[beta1, beta2], 1.0),
+            |slice| {
+                let rate = self.learning_rate * slice.rate();
+                let decay = Decay::new(rate, self.weight_decay, self.l2);
+                move |p, g, [m]| {
+                    let g = decay.gradient(p, g);
+                    let direction = sign(beta1 * m + alpha1 * g);
+                    (decay.weight(p) - rate * direction, [beta2 * m + alpha2 * g])
+                }
+            },
+        )
     }
 }
 

@@ -59,7 +59,7 @@ pub use rmsprop::{CenteredMomentumRmsProp, CenteredRmsProp, MomentumRmsProp, Rms
 pub use scheduled::{Scheduled, ScheduledState};
 pub use sgd::Sgd;
 pub use state::State;
-pub use step::{LayerFactors, Step};
+pub use step::{Bounds, LayerFactors, Step};
 
 pub use crate::kernel::descent::{Sets, SideBySide, Slice, descend};
 use crate::params::Params;
@@ -95,7 +95,7 @@ pub trait Optimizer {
     /// What is kept for the whole network; zero before the first step.
     type State: State;
 
-    /// Takes one step along `gradients`, a sum over the samples, as [`Step`] says, and clears `gradients`.
+    /// Takes one step along `gradients`, a sum over the samples, as [`Step`] says.
     ///
     /// Returns whether the step was taken: if any new parameter or moment would not be finite, nothing is changed.
     #[must_use]

@@ -1,8 +1,8 @@
 //! Stochastic gradient descent with momentum.
 
-use crate::kernel::descent::Factor;
+use crate::kernel::descent::{Factor, descend_within, tame};
 use crate::optimizer::decay::Decay;
-use crate::optimizer::{Optimizer, Step, descend};
+use crate::optimizer::{Optimizer, Step};
 use crate::params::Params;
 
 /// Stochastic gradient descent with momentum `μ`: `m ← μ m + g`, `w ← w - lr m`. Keeps one moment a parameter.
@@ -81,16 +81,23 @@ impl Optimizer for Momentum {
     ) -> bool {
         let Self { momentum, nesterov, .. } = *self;
         let share = Factor::new(if *begun == 0 { 1.0 } else { 1.0 - self.dampening });
-        let taken = descend(params, gradients, moments, step, |slice| {
-            let rate = self.learning_rate * slice.rate();
-            let decay = Decay::new(rate, self.weight_decay, self.l2);
-            move |p, g, [m]| {
-                let g = decay.gradient(p, g);
-                let m = momentum * m + share.times(g);
-                let direction = if nesterov { g + momentum * m } else { m };
-                (decay.weight(p) - rate * direction, [m])
-            }
-        });
+        let taken = descend_within(
+            params,
+            gradients,
+            moments,
+            step,
+            tame(&[self.learning_rate, self.weight_decay, self.l2, self.momentum, self.dampening], &[], 1.0),
+            |slice| {
+                let rate = self.learning_rate * slice.rate();
+                let decay = Decay::new(rate, self.weight_decay, self.l2);
+                move |p, g, [m]| {
+                    let g = decay.gradient(p, g);
+                    let m = momentum * m + share.times(g);
+                    let direction = if nesterov { g + momentum * m } else { m };
+                    (decay.weight(p) - rate * direction, [m])
+                }
+            },
+        );
         if taken {
             *begun = 1;
         }

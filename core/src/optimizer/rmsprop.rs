@@ -1,8 +1,9 @@
 //! RMSprop, in its four variants.
 
+use crate::kernel::descent::{descend_within, tame};
 use crate::math;
 use crate::optimizer::decay::Decay;
-use crate::optimizer::{Optimizer, Step, descend};
+use crate::optimizer::{Optimizer, Step};
 use crate::params::Params;
 
 /// RMSprop: `s ← α s + (1 - α) g²`, `w ← w - lr g / (√s + ε)`. Keeps one moment a parameter.
@@ -98,6 +99,11 @@ impl<const CENTERED: bool, const MOMENTUM: bool> RmsProp<CENTERED, MOMENTUM> {
         RmsProp { learning_rate, alpha, epsilon, momentum, weight_decay, l2 }
     }
 
+    /// Whether the settings are [`tame`].
+    fn is_tame(&self) -> bool {
+        tame(&[self.learning_rate, self.weight_decay, self.l2, self.momentum], &[self.alpha], self.epsilon)
+    }
+
     /// `x ← α x + (1 - α) new`.
     fn average(&self) -> impl Fn(f32, f32) -> f32 + use<CENTERED, MOMENTUM> {
         let (alpha, rest) = (self.alpha, 1.0 - self.alpha);
@@ -123,7 +129,7 @@ impl Optimizer for RmsProp {
         (): &mut (),
         step: Step<'_>,
     ) -> bool {
-        descend(params, gradients, moments, step, |slice| {
+        descend_within(params, gradients, moments, step, self.is_tame(), |slice| {
             let rate = self.learning_rate * slice.rate();
             let decay = Decay::new(rate, self.weight_decay, self.l2);
             let (average, scaled) = (self.average(), self.scaled());
@@ -149,7 +155,7 @@ impl Optimizer for MomentumRmsProp {
         step: Step<'_>,
     ) -> bool {
         let momentum = self.momentum;
-        descend(params, gradients, moments, step, |slice| {
+        descend_within(params, gradients, moments, step, self.is_tame(), |slice| {
             let rate = self.learning_rate * slice.rate();
             let decay = Decay::new(rate, self.weight_decay, self.l2);
             let (average, scaled) = (self.average(), self.scaled());
@@ -175,7 +181,7 @@ impl Optimizer for CenteredRmsProp {
         (): &mut (),
         step: Step<'_>,
     ) -> bool {
-        descend(params, gradients, moments, step, |slice| {
+        descend_within(params, gradients, moments, step, self.is_tame(), |slice| {
             let rate = self.learning_rate * slice.rate();
             let decay = Decay::new(rate, self.weight_decay, self.l2);
             let (average, scaled) = (self.average(), self.scaled());
@@ -201,7 +207,7 @@ impl Optimizer for CenteredMomentumRmsProp {
         step: Step<'_>,
     ) -> bool {
         let momentum = self.momentum;
-        descend(params, gradients, moments, step, |slice| {
+        descend_within(params, gradients, moments, step, self.is_tame(), |slice| {
             let rate = self.learning_rate * slice.rate();
             let decay = Decay::new(rate, self.weight_decay, self.l2);
             let (average, scaled) = (self.average(), self.scaled());

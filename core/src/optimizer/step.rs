@@ -1,5 +1,7 @@
 //! What a step of an optimizer is to do beyond the rule's own settings.
 
+use core::cell::Cell;
+
 use crate::params::Name;
 
 /// One step, as the [`Learner`](crate::Learner) asks for it and as wrappers, such as
@@ -20,6 +22,18 @@ pub struct Step<'a> {
     pub rate: f32,
     /// Further factors on the learning rate, layer by layer.
     pub layers: Option<&'a LayerFactors<'a>>,
+    /// What is known of magnitudes; without it, a step always runs dry first.
+    pub bounds: Option<Bounds<'a>>,
+}
+
+/// Upper bounds of magnitudes, from which a rule may know that nothing can overflow.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Bounds<'a> {
+    /// Of the gradients, a sum over the samples.
+    pub gradients: f32,
+    /// Of parameters and moments: before the step and, once it is taken, after it.
+    pub values: &'a Cell<f32>,
 }
 
 /// A factor on the learning rate for each stage of a network, and those of a wrapper further out.
@@ -43,7 +57,7 @@ impl Step<'_> {
     /// A step along the mean gradient of so many samples, at the rule's own learning rate.
     pub const fn new(samples: u32) -> Self {
         let mean = 1.0 / samples as f32;
-        Self { mean, scale: mean, clip: f32::INFINITY, rate: 1.0, layers: None }
+        Self { mean, scale: mean, clip: f32::INFINITY, rate: 1.0, layers: None, bounds: None }
     }
 
     /// The factor on the learning rate of a parameter of this name.
