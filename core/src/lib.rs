@@ -39,7 +39,7 @@ pub use layers::{
 pub use learner::Learner;
 pub use loss::{
     BinaryCrossEntropy, ClassWeights, ConfiguredCrossEntropy, CosineEmbedding, CrossEntropy, Hinge, Huber, IgnoreClass,
-    Loss, MeanAbsoluteError, MeanSquaredError, TargetError, Unweighted, WeightedBinaryCrossEntropy,
+    Loss, MeanAbsoluteError, MeanSquaredError, PositiveWeight, TargetError, Unweighted, WeightedBinaryCrossEntropy,
 };
 pub use memory::Memory;
 pub use optimizer::{Adam, Momentum, Optimizer, Sgd};
