@@ -43,7 +43,7 @@ pub use layers::{
 pub use learner::Learner;
 pub use loss::{
     BinaryCrossEntropy, ClassWeights, ConfiguredCrossEntropy, CosineEmbedding, CrossEntropy, Hinge, Huber, IgnoreClass,
-    Loss, MeanAbsoluteError, MeanSquaredError, NegativeLogLikelihood, TargetError, Unweighted,
+    Loss, MeanAbsoluteError, MeanSquaredError, NegativeLogLikelihood, PositiveWeight, TargetError, Unweighted,
     WeightedBinaryCrossEntropy,
 };
 pub use memory::Memory;

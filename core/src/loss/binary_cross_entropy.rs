@@ -30,6 +30,17 @@ pub struct WeightedBinaryCrossEntropy<P> {
     pub positive_weight: P,
 }
 
+/// Positive weights for an output whose channels are a `C`: one number, `f32`, or one a channel, `[f32; CHANNELS]`.
+#[diagnostic::on_unimplemented(
+    message = "positive weights `{Self}` do not fit an output with the channels `{C}`",
+    label = "expected `f32`, or `{C}`: one weight for each channel"
+)]
+pub trait PositiveWeight<C>: Tensor {}
+
+impl<C> PositiveWeight<C> for f32 {}
+
+impl<const N: usize> PositiveWeight<[f32; N]> for [f32; N] {}
+
 impl BinaryCrossEntropy {
     /// With the weight of positive targets, p: one number for all elements, or an array of one a channel (the last axis). Above 1 it
     /// favours recall, below 1 precision; the number of negatives over that of positives balances them. PyTorch's `pos_weight`.
@@ -68,7 +79,7 @@ impl<Y: Tensor> Loss<Y, Y> for BinaryCrossEntropy {
     }
 }
 
-impl<Y: Tensor> Loss<Y, Y> for WeightedBinaryCrossEntropy<f32> {
+impl<Y: Tensor, P: PositiveWeight<Y::Channels>> Loss<Y, Y> for WeightedBinaryCrossEntropy<P> {
     fn check(&self, target: &Y) -> Result<(), TargetError> {
         check_probabilities(target.flat())
     }
@@ -79,20 +90,6 @@ impl<Y: Tensor> Loss<Y, Y> for WeightedBinaryCrossEntropy<f32> {
 
     fn gradient(&self, logits: &mut Y, target: &Y, want: InputGradient) -> f32 {
         gradient(logits.flat_mut(), target.flat(), self.positive_weight.flat(), want)
-    }
-}
-
-impl<Y: Tensor<Channels = [f32; C]>, const C: usize> Loss<Y, Y> for WeightedBinaryCrossEntropy<[f32; C]> {
-    fn check(&self, target: &Y) -> Result<(), TargetError> {
-        check_probabilities(target.flat())
-    }
-
-    fn loss(&self, logits: &Y, target: &Y) -> f32 {
-        loss(logits.flat(), target.flat(), &self.positive_weight)
-    }
-
-    fn gradient(&self, logits: &mut Y, target: &Y, want: InputGradient) -> f32 {
-        gradient(logits.flat_mut(), target.flat(), &self.positive_weight, want)
     }
 }
 

@@ -41,10 +41,6 @@ pub struct ConfiguredCrossEntropy<W = Unweighted> {
 pub struct Unweighted;
 
 /// Weights for so many classes: `[f32; CLASSES]`, or [`Unweighted`] for any number.
-#[diagnostic::on_unimplemented(
-    message = "class weights `{Self}` do not fit an output of {CLASSES} classes",
-    label = "expected `[f32; {CLASSES}]`: one weight for each class"
-)]
 pub trait ClassWeights<const CLASSES: usize> {
     /// The weights, if there are any.
     fn as_slice(&self) -> Option<&[f32]>;

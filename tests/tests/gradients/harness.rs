@@ -169,13 +169,25 @@ pub(crate) fn compare<X, N, L, T>(
     loss: L,
     target: &T,
     goal: Goal<'_>,
-    mut values: Values,
+    values: Values,
 ) -> TestCaseResult
 where
     X: Tensor,
     N: Layer<X> + Copy,
     L: Loss<N::Output, T> + Copy,
 {
+    compare_any::<X, N, T>(network, stages, &loss, target, goal, values)
+}
+
+/// The same, without the loss's type: networks are not compiled anew for each.
+fn compare_any<X: Tensor, N: Layer<X> + Copy, T>(
+    network: N,
+    stages: &[&dyn Stage],
+    loss: &dyn Loss<N::Output, T>,
+    target: &T,
+    goal: Goal<'_>,
+    mut values: Values,
+) -> TestCaseResult {
     let mut input: X = values.tensor();
     if stages.first().is_some_and(|stage| stage.kink_at_zero()) {
         // A zero is of use where layers take short cuts, but to these it is the kink.

@@ -4,4 +4,5 @@ mod activations;
 mod basic;
 mod conv;
 mod harness;
+mod loss;
 mod recurrent;
