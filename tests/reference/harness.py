@@ -191,6 +191,10 @@ def train(case: Case, optimizer: Optimizer, inputs: torch.Tensor, targets: torch
         rule.zero_grad()
         torch.stack(losses).mean().backward()
         rule.step()
+        # Running statistics that follow the samples of a step.
+        for module in network.modules():
+            if hasattr(module, "follow"):
+                module.follow()
         history.append(flat(case, network))
     return torch.stack([history[0], history[-1]])
 
