@@ -195,6 +195,10 @@ def train(case: Case, optimizer: Optimizer, inputs: torch.Tensor, targets: torch
         else:
             goal.mean(torch.stack(outputs), targets[batch]).backward()
         rule.step()
+        # Running statistics that follow the samples of a step.
+        for module in network.modules():
+            if hasattr(module, "follow"):
+                module.follow()
         history.append(flat(case, network))
     return torch.stack([history[0], history[-1]])
 

@@ -5,4 +5,5 @@ mod basic;
 mod conv;
 mod harness;
 mod loss;
+mod optimizer;
 mod recurrent;
