@@ -142,7 +142,9 @@ fn alone<K: Modelled, R: Returned, const T: usize, const C: usize>(values: Value
 }
 
 /// Two layers in a row, before a dense layer.
-fn in_a_row<A: Modelled, K: Modelled<Hidden = [f32; H]>, const H: usize>(values: Values) -> TestCaseResult {
+fn in_a_row<A: Modelled<Hidden = [f32; G]>, K: Modelled<Hidden = [f32; H]>, const G: usize, const H: usize>(
+    values: Values,
+) -> TestCaseResult {
     let network = (Recurrent::<A, Sequence>::new(), Recurrent::<K, Last>::new(), Dense::<2>::new());
     losses::<Signal<4, 2>, _, 2>(network, &[&model::<A>(true), &model::<K>(false), &linear(2)], values)
 }
@@ -188,7 +190,7 @@ where
         alone::<A, Sequence, 1, 3>,
         alone::<C, Last, 1, 1>,
         alone::<C, Sequence, 4, 2>,
-        in_a_row::<E, D, 3>,
+        in_a_row::<E, D, 5, 3>,
         behind_relu::<D, 3>,
         behind_relu::<E, 5>,
         residual::<D, 3>,
