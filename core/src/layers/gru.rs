@@ -9,7 +9,7 @@ use crate::layers::dense::{Bias, BiasChoice};
 use crate::layers::recurrent::{CellGradients, CellTape, CellWeights, Last, Recurrent, RecurrentCell};
 use crate::tensor::Tensor;
 
-/// A gated recurrent unit with `H` hidden units, over a window `[T][C]`: what a small board learns sequences with.
+/// A gated recurrent unit with `H` hidden units, over a window `[T][C]`.
 ///
 /// ```text
 /// r = σ(b_r + x W_r + h U_r)                     reset gate
@@ -59,6 +59,14 @@ pub trait ResetForm: fmt::Debug + Copy {
 pub struct ResetAfter;
 
 /// The reset gate acts on the hidden state, before the product.
+///
+/// ```
+/// use backpass::{Bias, Gru, Last, Layer, ResetBefore, Signal};
+/// // One row of biases and one of what is kept less.
+/// type After = <Gru<8> as Layer<Signal<10, 1>>>::Tape;
+/// type Before = <Gru<8, Last, Bias, ResetBefore> as Layer<Signal<10, 1>>>::Tape;
+/// assert_eq!(size_of::<After>() - size_of::<Before>(), 4 * 10 * 8);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ResetBefore;

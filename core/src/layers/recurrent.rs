@@ -26,6 +26,15 @@ pub trait Returned: fmt::Debug + Copy {
 pub struct Last;
 
 /// The recurrent layer gives the hidden state after every step, `[T][H]`: for another recurrent layer, say.
+///
+/// ```
+/// use backpass::{Dense, Flatten, Layer, Lstm, Sequence, Signal};
+/// type Stacked = (Lstm<6, Sequence>, Lstm<4>, Dense<2>);
+/// type EveryStep = (Lstm<6, Sequence>, Flatten<60>, Dense<2>);
+/// fn output_of<N: Layer<Signal<10, 3>, Output = [f32; 2]>>() {}
+/// output_of::<Stacked>();
+/// output_of::<EveryStep>();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sequence;
@@ -81,6 +90,16 @@ pub trait RecurrentCell: fmt::Debug + Copy {
 ///
 /// Input-major, so PyTorch's weights transposed; gates in PyTorch's order. PyTorch has two biases that mostly add up: `bias`
 /// is their sum; see each layer. Without a bias, `B` has no elements and no slice of that name is visited.
+///
+/// ```
+/// use backpass::{Frozen, Gru, Layer, RecurrentParams, Signal};
+/// // In a program: what was trained before, in a file of constants.
+/// static WEIGHTS: <Gru<4> as Layer<Signal<1, 3>>>::Params =
+///     RecurrentParams { weight_ih: [[[0.1; 4]; 3]; 3], weight_hh: [[[0.2; 4]; 3]; 4], bias: [[0.0; 4]; 4] };
+/// // The same weights for windows of any length.
+/// let layer = Frozen::<Gru<4>, Signal<50, 3>>::new(Gru::new(), &WEIGHTS);
+/// # let _ = layer;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RecurrentParams<I, U, B> {
@@ -129,6 +148,15 @@ impl<I: Tensor, U: Tensor, B: Tensor> Params for RecurrentParams<I, U, B> {
 ///
 /// Training is full back-propagation through time over the window, from a state of zero. An input or a hidden unit that is
 /// zero takes no part in forward or in dW, exactly.
+///
+/// ```
+/// use backpass::{Bias, Last, Layer, Pass, RecurrentParams, Relu, Rnn, Zero};
+/// let layer = Rnn::<1, Last, Bias, Relu>::new();
+/// let params = RecurrentParams { weight_ih: [[1.0]], weight_hh: [[0.5]], bias: [0.0] };
+/// // 1, then 2 + 0.5 * 1, then 3 + 0.5 * 2.5.
+/// assert_eq!(*layer.forward(&params, &mut [[1.0], [2.0]], &mut Zero::ZERO, Pass::Predicting), [2.5]);
+/// assert_eq!(*layer.forward(&params, &mut [[1.0], [2.0], [3.0]], &mut Zero::ZERO, Pass::Predicting), [4.25]);
+/// ```
 pub struct Recurrent<K, R = Last>(PhantomData<(K, R)>);
 
 impl<K, R> Recurrent<K, R> {
