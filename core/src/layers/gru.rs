@@ -30,6 +30,8 @@ use crate::tensor::Tensor;
 /// | `bias`, reset after | `[4][H]`: r, z, n, q | of `bias_ih_l0 + bias_hh_l0` the first `2 H` values; the last `H` of `bias_ih_l0`; the last `H` of `bias_hh_l0` |
 /// | `bias`, reset before | `[3][H]`: r, z, n | none; ONNX: the sum of its two, in the order z, r, n |
 ///
+/// The update gate's bias starts at 1, so that a unit remembers before it has learned to, as an LSTM's forget gate does.
+///
 /// Tape: `4 H (5 T + Y)` bytes, with reset before `4 H (4 T + Y)`, where `Y` is 1 for `Last` and `T` for `Sequence`. Definition:
 /// PyTorch's `GRU`; Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014).
 ///
@@ -87,6 +89,7 @@ pub struct GruCell<const H: usize, B = Bias, F = ResetAfter>(PhantomData<(B, F)>
 
 impl<const H: usize, B: BiasChoice, F: ResetForm> RecurrentCell for GruCell<H, B, F> {
     const NAME: &'static str = "Gru";
+    const REMEMBERS: Option<usize> = Some(1);
     type Hidden = [f32; H];
     type Weights = [[f32; H]; 3];
     type Recurrence = [[[f32; H]; 3]; H];

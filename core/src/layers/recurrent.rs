@@ -5,8 +5,8 @@ use core::marker::PhantomData;
 
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
+use crate::kernel::recurrent;
 use crate::layer::{InputGradient, Layer, Pass};
-use crate::math;
 use crate::message::Message;
 use crate::params::{Name, Params};
 use crate::rng::Rng;
@@ -54,6 +54,8 @@ impl Returned for Sequence {
 pub trait RecurrentCell: fmt::Debug + Copy {
     /// The layer's name, for messages.
     const NAME: &'static str;
+    /// Which row of the bias belongs to the gate that remembers, if the cell has one: it starts at 1, the others at 0.
+    const REMEMBERS: Option<usize> = None;
     /// The hidden state, `[f32; H]`.
     type Hidden: Tensor;
     /// The weights of one input, or of one hidden unit: `[[f32; H]; G]`.
@@ -79,11 +81,6 @@ pub trait RecurrentCell: fmt::Debug + Copy {
         gradients: Option<CellGradients<'_>>,
         want: InputGradient,
     );
-
-    /// The bias for the start of training.
-    fn initialize_bias(bias: &mut [f32]) {
-        bias.fill(0.0);
-    }
 }
 
 /// The parameters of a recurrent layer: two weights and a bias, named as PyTorch's.
@@ -272,13 +269,16 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Layer<Signal
         K::backward(&params.slices(), x.flat_mut(), tape.slices(), gradients, want);
     }
 
-    /// `weight_ih` as Glorot has it for each gate; `weight_hh` uniform in ±1/√H, as PyTorch has it; the bias zero, but the
-    /// forget gate's of an LSTM 1.
+    /// Weights as Glorot has it, whatever comes behind, for each gate as a layer of its own; biases zero, but 1 for the gate that
+    /// remembers: the forget gate of an LSTM, the update gate of a GRU.
     fn initialize(&self, params: &mut Self::Params, _: Initialization, rng: &mut Rng) {
         Initialization::Glorot.fill(params.weight_ih.flat_mut(), C, K::Hidden::LEN, rng);
-        let bound = 1.0 / math::sqrt(K::Hidden::LEN as f32);
-        params.weight_hh.flat_mut().iter_mut().for_each(|weight| *weight = rng.symmetric(bound));
-        K::initialize_bias(params.bias.flat_mut());
+        Initialization::Glorot.fill(params.weight_hh.flat_mut(), K::Hidden::LEN, K::Hidden::LEN, rng);
+        let bias = params.bias.flat_mut();
+        bias.fill(0.0);
+        if let Some(gate) = K::REMEMBERS {
+            recurrent::row_mut(bias, gate, K::Hidden::LEN).fill(1.0);
+        }
     }
 }
 
@@ -519,14 +519,20 @@ mod tests {
     }
 
     #[test]
-    fn weights_start_within_their_bounds_and_the_forget_gate_open() {
+    fn weights_start_within_their_bounds_and_gates_that_remember_open() {
         let mut params = <Lstm<16> as Layer<Signal<4, 5>>>::Params::ZERO;
         params.bias = [[9.0; 16]; 4];
         Layer::<Signal<4, 5>>::initialize(&Lstm::<16>::new(), &mut params, Initialization::Glorot, &mut Rng::new(1));
         let most = |values: &[f32]| values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
         let bound = Initialization::Glorot.bound(5, 16);
         assert!((0.95 * bound..=bound).contains(&most(params.weight_ih.flat())));
-        assert!((0.95 * 0.25..=0.25).contains(&most(params.weight_hh.flat())));
+        let bound = Initialization::Glorot.bound(16, 16);
+        assert!((0.95 * bound..=bound).contains(&most(params.weight_hh.flat())));
         assert_eq!(params.bias, [[0.0; 16], [1.0; 16], [0.0; 16], [0.0; 16]]);
+
+        let mut params = <Gru<2> as Layer<Signal<4, 5>>>::Params::ZERO;
+        params.bias = [[9.0; 2]; 4];
+        Layer::<Signal<4, 5>>::initialize(&Gru::<2>::new(), &mut params, Initialization::Glorot, &mut Rng::new(1));
+        assert_eq!(params.bias, [[0.0; 2], [1.0; 2], [0.0; 2], [0.0; 2]]);
     }
 }
