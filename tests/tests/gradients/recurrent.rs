@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use proptest::test_runner::TestCaseResult;
 
 use crate::basic::{Simple, linear};
-use crate::harness::{Check, Stage, State, Values, config, losses, mse, pick, values};
+use crate::harness::{Check, Stage, State, Values, config, mse, pick, values};
 
 /// The kinds of cells.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -146,13 +146,13 @@ fn in_a_row<A: Modelled<Hidden = [f32; G]>, K: Modelled<Hidden = [f32; H]>, cons
     values: Values,
 ) -> TestCaseResult {
     let network = (Recurrent::<A, Sequence>::new(), Recurrent::<K, Last>::new(), Dense::<2>::new());
-    losses::<Signal<4, 2>, _, 2>(network, &[&model::<A>(true), &model::<K>(false), &linear(2)], values)
+    mse::<Signal<4, 2>, _>(network, &[&model::<A>(true), &model::<K>(false), &linear(2)], values)
 }
 
 /// Behind a ReLU, whose gates it sees.
 fn behind_relu<K: Modelled<Hidden = [f32; H]>, const H: usize>(values: Values) -> TestCaseResult {
     let network = (Relu, Recurrent::<K, Last>::new(), Dense::<2>::new());
-    losses::<Signal<5, 3>, _, 2>(network, &[&Simple::Relu, &model::<K>(false), &linear(2)], values)
+    mse::<Signal<5, 3>, _>(network, &[&Simple::Relu, &model::<K>(false), &linear(2)], values)
 }
 
 /// `F(x) + x`.
