@@ -213,7 +213,8 @@ mod tests {
             let mut stream = Streaming::<N, Signal<1, 3>>::new();
             let fresh = *stream.predict(&network, &params, &[[0.5; 3]]);
             stream.predict(&network, &params, &[[f32::NAN; 3]]);
-            assert!(stream.predict(&network, &params, &[[0.5; 3]]).flat().iter().all(|y| y.is_nan()));
+            // NaN, or with `micromath`, which makes numbers of it, another number.
+            assert_ne!(stream.predict(&network, &params, &[[0.5; 3]]).flat(), fresh.flat());
             stream.reset();
             assert_eq!(stream.predict(&network, &params, &[[0.5; 3]]).flat(), fresh.flat());
         }
