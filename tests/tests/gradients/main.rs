@@ -5,3 +5,4 @@ mod basic;
 mod conv;
 mod harness;
 mod loss;
+mod recurrent;
