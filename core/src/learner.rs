@@ -8,7 +8,7 @@ use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::loss::Loss;
 use crate::memory::Memory;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, Step};
 use crate::params::Params;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -120,8 +120,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         if counters.pending == 0 {
             return Err(UpdateError::NothingObserved);
         }
-        let scale = 1.0 / counters.pending as f32;
-        if !self.optimizer.step(params, gradients, moments, state, scale) {
+        if !self.optimizer.step(params, gradients, moments, state, Step::new(counters.pending)) {
             counters.refused = counters.refused.saturating_add(1);
             return Err(UpdateError::NotFinite);
         }
@@ -148,6 +147,12 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
                 Err(error.into())
             }
         }
+    }
+
+    /// Tells the optimizer a metric, such as a validation loss, for a schedule that depends on one:
+    /// [`ReduceOnPlateau`](crate::schedule::ReduceOnPlateau).
+    pub fn report(&mut self, metric: f32) {
+        self.optimizer.report(metric, &mut self.memory.state);
     }
 
     /// Forgets the gradient that has accumulated since the last update.
@@ -185,9 +190,14 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         &self.optimizer
     }
 
-    /// The optimizer's settings, to be changed: a learning rate schedule, say.
+    /// The optimizer's settings, to be changed between steps.
     pub const fn optimizer_mut(&mut self) -> &mut O {
         &mut self.optimizer
+    }
+
+    /// What the optimizer keeps for the whole network: the count of steps of a schedule, say.
+    pub const fn optimizer_state(&self) -> &O::State {
+        &self.memory.state
     }
 
     /// How many samples were learned from since the last update.

@@ -22,6 +22,7 @@ mod network;
 pub mod optimizer;
 pub mod params;
 pub mod rng;
+pub mod schedule;
 pub mod streaming;
 pub mod tensor;
 
@@ -46,8 +47,12 @@ pub use loss::{
     WeightedBinaryCrossEntropy,
 };
 pub use memory::Memory;
-pub use optimizer::{Adam, Momentum, Optimizer, Sgd};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, AmsGrad, CenteredMomentumRmsProp, CenteredRmsProp, ClipNorm, ClipValue, Lars, LayerRates,
+    Lion, Momentum, MomentumRmsProp, Optimizer, RmsProp, Scheduled, Sgd, State, Step,
+};
 pub use params::{Linear, Name, Params};
 pub use rng::Rng;
+pub use schedule::Schedule;
 pub use streaming::Streaming;
 pub use tensor::{Image, Signal, Tensor, Vector, Zero};

@@ -92,6 +92,7 @@ macro_rules! chain {
 
         impl<$($stage: Params),+> Params for ($($stage,)+) {
             const COUNT: usize = 0 $(+ $stage::COUNT)+;
+            const STAGES: usize = [$($i),+].len();
 
             fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
                 $(self.$i.visit(Some(&Name::stage(parent, $i)), visitor);)+
