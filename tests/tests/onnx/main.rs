@@ -12,6 +12,7 @@ mod cases;
 mod harness;
 mod layers;
 mod losses;
+mod optimizers;
 
 use harness::Run;
 
