@@ -32,15 +32,18 @@ class Reason(StrEnum):
     PAD_MODE = "integer type, and pads with something else than a constant"
     NEGATIVE_INDEX = "negative index: tokens are numbered from 0"
     MASK = "random mask of another generator"
-    BATCH_STATISTICS = "statistics of the batch: samples come one by one, and the running statistics normalise"
+    BATCH_STATISTICS = "normalises by the statistics of the batch: samples come one by one, and the running ones normalise (what they become is compared)"
     PEEPHOLES = "peepholes: gates do not see the cells"
     POOL_DILATION = "dilated pool"
 
 
 class NotApplicable(Exception):
-    def __init__(self, reason: Reason) -> None:
+    """Why a case does not count as run, and what of it is compared all the same."""
+
+    def __init__(self, reason: Reason, runs: "list[Run] | None" = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.runs = runs or []
 
 
 @dataclass(frozen=True)
@@ -334,10 +337,14 @@ def batch_norm(case: Case) -> Runs:
     inputs = case.inputs
     names = {"weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var"}
     parameters = {ours: inputs[theirs] for ours, theirs in names.items()}
-    if case.attributes["training_mode"]:
-        raise NotApplicable(Reason.BATCH_STATISTICS)
     norm = f"BatchNorm {{ {epsilon(case)}, ..BatchNorm::new() }}"
-    return layer(norm, channels_last(inputs["X"]), channels_last(case.outputs["Y"]), parameters)
+    x = channels_last(inputs["X"])
+    if case.attributes["training_mode"]:
+        assert case.attributes["momentum"] == np.float32(0.9)
+        after = {f"after/{name}": case.outputs[name] for name in ["running_mean", "running_var"]}
+        run = Run(f"running_statistics::<{shape_of(x, 1)}>", [norm], {"x": x, **parameters, **after})
+        raise NotApplicable(Reason.BATCH_STATISTICS, [run])
+    return layer(norm, x, channels_last(case.outputs["Y"]), parameters)
 
 
 # Activations.

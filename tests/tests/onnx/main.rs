@@ -13,6 +13,7 @@ mod harness;
 mod layers;
 mod losses;
 mod optimizers;
+mod statistics;
 
 use harness::Run;
 
