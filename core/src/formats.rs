@@ -19,6 +19,9 @@ const _: () = {
     is_format::<(Conv1d<Signal<2, 1>, 1>, Conv2d<Image<1, 2, 3>, 1>)>();
     is_format::<(DepthwiseConv1d<Signal<2, 1>, 1>, DepthwiseConv2d<Image<1, 2, 3>, 1>)>();
     is_format::<(BiasOnly<Dense<2>, [f32; 3]>, LinearBias<[f32; 2]>)>();
+    is_format::<(Rnn<2>, Gru<2, Sequence>, Lstm<2>, Last, Sequence, ResetAfter, ResetBefore)>();
+    is_format::<RecurrentParams<[f32; 2], [f32; 2], [f32; 2]>>();
+    is_format::<Streaming<Rnn<2>, Signal<1, 3>>>();
     is_format::<(BinaryCrossEntropy, WeightedBinaryCrossEntropy<f32>, WeightedBinaryCrossEntropy<[f32; 2]>)>();
     is_format::<(CrossEntropy, ConfiguredCrossEntropy, ConfiguredCrossEntropy<[f32; 2]>, IgnoreClass<CrossEntropy>)>();
     is_format::<(NegativeLogLikelihood, NegativeLogLikelihood<[f32; 2]>)>();

@@ -1,7 +1,8 @@
-//! Training reaches what it should: XOR and a small regression, with every optimizer.
+//! Training reaches what it should: XOR and a small regression, with every optimizer; memory, with recurrent layers.
 
 use backpass::{
-    Adam, CrossEntropy, Dense, Layer, Learner, MeanSquaredError, Memory, Momentum, Optimizer, Sgd, Tanh, Tensor,
+    Adam, CrossEntropy, Dense, Gru, Layer, Learner, Lstm, MeanSquaredError, Memory, Momentum, Optimizer, Rng, Rnn, Sgd,
+    Signal, Tanh, Tensor,
 };
 
 const XOR: [([f32; 2], usize); 4] = [([0.0, 0.0], 0), ([0.0, 1.0], 1), ([1.0, 0.0], 1), ([1.0, 1.0], 0)];
@@ -107,4 +108,49 @@ fn nesterov_momentum_fits_a_parabola() {
 #[test]
 fn adam_fits_a_parabola() {
     check_parabola(Adam::new(0.02));
+}
+
+/// Trains on windows of random bits, as -1 and 1, in mini-batches of 8; returns how many of 200 others are classified rightly.
+fn learn_bits<N, const T: usize>(class: fn(&Signal<T, 1>) -> usize, rate: f32, updates: usize, seed: u64) -> usize
+where
+    N: Layer<Signal<T, 1>, Output = [f32; 2]> + Default,
+{
+    let mut memory = Memory::<N, Signal<T, 1>, Adam>::new();
+    let mut learner = Learner::new(&mut memory, N::default(), CrossEntropy, Adam::new(rate));
+    learner.initialize(seed);
+    let mut rng = Rng::new(seed + 1000);
+    let mut window = || [(); T].map(|()| [if rng.below(2) == 0 { -1.0 } else { 1.0 }]);
+    for _ in 0..updates {
+        for _ in 0..8 {
+            let window = window();
+            learner.observe(&window, &class(&window)).unwrap();
+        }
+        learner.update().unwrap();
+    }
+    (0..200).map(|_| window()).filter(|window| learner.predict(window).argmax() == class(window)).count()
+}
+
+/// The first bit of the window.
+fn first<const T: usize>(window: &Signal<T, 1>) -> usize {
+    usize::from(window[0][0] > 0.0)
+}
+
+/// Whether the window has an odd number of ones.
+fn parity<const T: usize>(window: &Signal<T, 1>) -> usize {
+    window.iter().filter(|[x]| *x > 0.0).count() % 2
+}
+
+#[test]
+fn gated_layers_remember_the_first_of_20_steps() {
+    for seed in 1..=5 {
+        assert_eq!(learn_bits::<(Gru<8>, Dense<2>), 20>(first, 0.02, 200, seed), 200, "GRU, seed {seed}");
+        assert_eq!(learn_bits::<(Lstm<8>, Dense<2>), 20>(first, 0.02, 200, seed), 200, "LSTM, seed {seed}");
+    }
+}
+
+#[test]
+fn a_simple_recurrent_layer_learns_parity() {
+    for seed in 1..=5 {
+        assert_eq!(learn_bits::<(Rnn<8>, Dense<2>), 5>(parity, 0.02, 200, seed), 200, "seed {seed}");
+    }
 }

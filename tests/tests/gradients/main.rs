@@ -4,3 +4,4 @@
 mod basic;
 mod conv;
 mod harness;
+mod recurrent;
