@@ -92,10 +92,18 @@ fn elements(g: &Geometry, row: usize, column: usize) -> f32 {
     (g.rows.inputs_of(row).count() * g.columns.inputs_of(column).count()).max(1) as f32
 }
 
-/// dx is the sum, over the windows that an input is in, of dy over the number of the window's elements.
+/// How many elements a window has, if none reaches over an edge.
+fn elements_of_all(g: &Geometry) -> Option<f32> {
+    let inside = |axis: &Axis| axis.before == 0 && axis.inputs_of(axis.output.saturating_sub(1)).count() == axis.kernel;
+    (inside(&g.rows) && inside(&g.columns)).then(|| (g.rows.kernel * g.columns.kernel) as f32)
+}
+
+/// dx is the sum, over the windows that an input is in, of dy over the number of the window's elements; where that is the same for
+/// all windows, the division is the last step.
 pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: InputGradient) {
     let channels = g.inputs.max(1);
     let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let all = elements_of_all(g);
     let mut pixels = x.chunks_exact_mut(channels);
     for row in 0..g.rows.input {
         let rows = g.rows.outputs_of(row, row_steps);
@@ -107,10 +115,11 @@ pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: In
                 for (_, row) in rows.falling() {
                     for (_, column) in columns.falling() {
                         let at = (row * g.columns.output + column) * channels + channel;
-                        sum += dy.get(at).copied().unwrap_or_default() / elements(g, row, column);
+                        let dy = dy.get(at).copied().unwrap_or_default();
+                        sum += if all.is_some() { dy } else { dy / elements(g, row, column) };
                     }
                 }
-                elementwise::replace(x, sum, want);
+                elementwise::replace(x, sum / all.unwrap_or(1.0), want);
             }
         }
     }
