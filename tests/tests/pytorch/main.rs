@@ -4,3 +4,6 @@ mod activations;
 mod basic;
 mod conv;
 mod harness;
+mod norm;
+mod pool;
+mod structure;
