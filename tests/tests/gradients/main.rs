@@ -1,6 +1,11 @@
 //! Every gradient against central differences of an independent model in f64, for random values in many shapes: one module an
 //! area.
 
+mod activations;
 mod basic;
+mod compositions;
 mod conv;
 mod harness;
+mod norm;
+mod pool;
+mod structure;
