@@ -7,5 +7,8 @@ mod conv;
 mod harness;
 mod loss;
 mod negative_log_likelihood;
+mod norm;
 mod optimizer;
+mod pool;
 mod recurrent;
+mod structure;
