@@ -1,5 +1,6 @@
 //! Adds up what is executed between markers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::decode::{Cost, REFILL};
@@ -20,15 +21,20 @@ pub(crate) enum Event {
     Enter(usize),
 }
 
+/// An instruction: its address and what it costs in its place, without and with pipelined loads.
+#[derive(Debug, Clone, Copy)]
+struct Instruction {
+    address: u64,
+    cycles: u32,
+    pipelined: u32,
+}
+
 /// Code that is executed from its first instruction to its last.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Block {
-    start: u64,
+    instructions: Vec<Instruction>,
     /// The address behind it.
     end: u64,
-    instructions: u64,
-    cycles: u64,
-    pipelined: u64,
     executed: u64,
     /// How often a taken branch led here.
     jumps: u64,
@@ -65,7 +71,7 @@ impl Counter {
             let (number, previous) = match open {
                 Some((number, previous)) => (number, Some(previous)),
                 None => {
-                    self.blocks.push(Block { start: address, ..Block::default() });
+                    self.blocks.push(Block::default());
                     (self.blocks.len() - 1, None)
                 }
             };
@@ -73,9 +79,7 @@ impl Counter {
             let (cycles, pipelined) = cost.after(previous.as_ref());
             if let Some(block) = self.blocks.get_mut(number) {
                 block.end = address + bytes.len() as u64;
-                block.instructions += 1;
-                block.cycles += u64::from(cycles);
-                block.pipelined += u64::from(pipelined);
+                block.instructions.push(Instruction { address, cycles, pipelined });
             }
             open = Some((number, cost));
         }
@@ -95,7 +99,8 @@ impl Counter {
                 let end = self.last.and_then(|last| self.blocks.get(last)).map(|block| block.end);
                 if let Some(block) = self.blocks.get_mut(number) {
                     block.executed += 1;
-                    block.jumps += u64::from(end.is_some_and(|end| end != block.start));
+                    let start = block.instructions.first().map(|first| first.address);
+                    block.jumps += u64::from(end.is_some() && end != start);
                 }
                 self.last = Some(number);
             }
@@ -103,23 +108,23 @@ impl Counter {
         }
     }
 
-    /// The counts as text.
+    /// The counts as text, by address.
     pub(crate) fn report(&self) -> String {
-        let mut text = format!("regions {}\n", self.regions);
+        let mut sums = BTreeMap::<u64, [u64; 3]>::new();
         for block in self.blocks.iter().filter(|block| block.executed > 0) {
-            let [instructions, cycles, pipelined] =
-                [block.instructions, block.cycles, block.pipelined].map(|once| once * block.executed);
-            let refills = REFILL * block.jumps;
+            let mut refills = REFILL * block.jumps;
+            for Instruction { address, cycles, pipelined } in &block.instructions {
+                let [executed, all_cycles, all_pipelined] = sums.entry(*address).or_default();
+                *executed += block.executed;
+                *all_cycles += u64::from(*cycles) * block.executed + refills;
+                *all_pipelined += u64::from(*pipelined) * block.executed + refills;
+                refills = 0;
+            }
+        }
+        let mut text = format!("regions {}\n", self.regions);
+        for (address, [executed, cycles, pipelined]) in sums {
             // Writing to a string does not fail.
-            let _ = writeln!(
-                text,
-                "block {:x} {:x} {} {instructions} {} {}",
-                block.start,
-                block.end,
-                block.executed,
-                cycles + refills,
-                pipelined + refills
-            );
+            let _ = writeln!(text, "at {address:x} {executed} {cycles} {pipelined}");
         }
         text
     }
@@ -153,7 +158,10 @@ mod tests {
         run(&mut counter, &[NOP, &BEGIN, NOP, LOAD, LOAD, &END, NOP, NOP]);
         run(&mut counter, &[&BEGIN, NOP, &END]);
         let report = counter.report();
-        assert_eq!(report.lines().collect::<Vec<_>>(), ["regions 2", "block 104 10a 1 3 5 4", "block 102 104 1 1 1 1"]);
+        assert_eq!(
+            report.lines().collect::<Vec<_>>(),
+            ["regions 2", "at 102 1 1 1", "at 104 1 1 1", "at 106 1 2 2", "at 108 1 2 1"]
+        );
     }
 
     #[test]
@@ -168,7 +176,6 @@ mod tests {
         counter.execute(Event::End);
         // Two branches: to b, and back to a.
         let report = counter.report();
-        let blocks: Vec<_> = report.lines().skip(1).collect();
-        assert_eq!(blocks, ["block 200 202 2 2 4 4", "block 300 302 1 1 3 3", "block 202 204 1 1 1 1"]);
+        assert_eq!(report.lines().skip(1).collect::<Vec<_>>(), ["at 200 2 4 4", "at 202 1 1 1", "at 300 1 3 3"]);
     }
 }

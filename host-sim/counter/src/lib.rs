@@ -7,12 +7,11 @@
 //!
 //! ```text
 //! regions 8
-//! block 4a8 4c0 512 6144 8704 7680
+//! at 4a8 512 1024 512
 //! ```
 //!
-//! A `block` is code that is executed from its first instruction to its last: its address and the address behind it
-//! (hexadecimal), how often it was executed, and for all these times the instructions, the modelled cycles, and the same with
-//! pipelined loads. A taken branch costs where it leads to.
+//! `at` is an instruction: its address (hexadecimal), how often it was executed, and for all these times the modelled cycles,
+//! without and with pipelining of neighbouring loads and stores. A taken branch costs where it leads to.
 //!
 //! QEMU is given the plugin with `-plugin libbackpass_counter.so,out=FILE`; `backpass-sim bench` does so. [`decode`] has the
 //! model, [`count`] the counts; only the binding to QEMU's C interface is `unsafe`.

@@ -22,32 +22,34 @@ pub struct Plugin {
 pub struct Counts {
     /// Marked regions: steps.
     pub regions: u64,
-    /// Every block of code that was executed.
-    pub blocks: Vec<Block>,
+    /// Every instruction that was executed, by address.
+    pub instructions: Vec<Instruction>,
 }
 
-/// Code that is executed from its first instruction to its last, and the sums of all its executions.
+/// An instruction, and the sums of all its executions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block {
+pub struct Instruction {
     /// Its address.
-    pub start: u64,
-    /// The address behind it.
-    pub end: u64,
+    pub address: u64,
     /// How often it was executed.
     pub executed: u64,
-    /// Instructions.
-    pub instructions: u64,
-    /// Modelled cycles.
+    /// Modelled cycles, with those of the taken branches that lead here.
     pub cycles: u64,
     /// Modelled cycles if neighbouring loads and stores are pipelined.
     pub pipelined: u64,
 }
 
 impl Counts {
-    /// The sum over all blocks.
+    /// How many instructions were executed.
     #[must_use]
-    pub fn sum(&self, of: fn(&Block) -> u64) -> u64 {
-        self.blocks.iter().map(of).sum()
+    pub fn executed(&self) -> u64 {
+        self.instructions.iter().map(|instruction| instruction.executed).sum()
+    }
+
+    /// How many cycles the model gives them.
+    #[must_use]
+    pub fn cycles(&self) -> u64 {
+        self.instructions.iter().map(|instruction| instruction.cycles).sum()
     }
 
     /// Reads the plugin's file.
@@ -60,14 +62,11 @@ impl Counts {
             let unexpected = || BenchError::NoCounts { line: line.to_owned() };
             let words: Vec<&str> = line.split(' ').collect();
             let decimal = |word: &str| word.parse::<u64>().map_err(|_| unexpected());
-            let hexadecimal = |word: &str| u64::from_str_radix(word, 16).map_err(|_| unexpected());
             match *words.as_slice() {
                 ["regions", count] => counts.regions = decimal(count)?,
-                ["block", start, end, executed, instructions, cycles, pipelined] => counts.blocks.push(Block {
-                    start: hexadecimal(start)?,
-                    end: hexadecimal(end)?,
+                ["at", address, executed, cycles, pipelined] => counts.instructions.push(Instruction {
+                    address: u64::from_str_radix(address, 16).map_err(|_| unexpected())?,
                     executed: decimal(executed)?,
-                    instructions: decimal(instructions)?,
                     cycles: decimal(cycles)?,
                     pipelined: decimal(pipelined)?,
                 }),
@@ -192,16 +191,14 @@ mod tests {
 
     #[test]
     fn counts_are_read_and_added_up() {
-        let counts = Counts::parse("regions 2\nblock 4a8 4c0 3 30 45 40\nblock 100 102 1 1 3 3\n").unwrap();
-        assert_eq!((counts.regions, counts.blocks.len()), (2, 2));
-        assert_eq!((counts.blocks[0].start, counts.blocks[0].end), (0x4a8, 0x4c0));
-        assert_eq!(counts.sum(|block| block.instructions), 31);
-        assert_eq!(counts.sum(|block| block.cycles), 48);
+        let counts = Counts::parse("regions 2\nat 4a8 3 6 3\nat 4aa 1 1 1\n").unwrap();
+        assert_eq!((counts.regions, counts.instructions[0].address), (2, 0x4a8));
+        assert_eq!((counts.executed(), counts.cycles()), (4, 7));
     }
 
     #[test]
     fn nonsense_and_an_image_without_markers_are_no_counts() {
-        for text in ["", "regions 0\n", "regions 1\nblock 1 2\n", "regions 1\nblock x 2 3 4 5 6\n", "hello"] {
+        for text in ["", "regions 0\n", "regions 1\nat 1 2\n", "regions 1\nat x 2 3 4\n", "hello"] {
             assert!(matches!(Counts::parse(text), Err(BenchError::NoCounts { .. })), "{text:?}");
         }
     }

@@ -15,10 +15,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use compare::{Comparison, Finding, check, compare};
-pub use counter::{Block, Counts, Plugin};
+pub use counter::{Counts, Instruction, Plugin};
 pub use host::{Timing, time};
 pub use image::{Image, OptLevel, compiler};
-pub use profile::{Function, profile};
+pub use profile::{Cost, Profile, profile};
 pub use rows::{WORKLOADS, Workload};
 
 use crate::board::BoardError;

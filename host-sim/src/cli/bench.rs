@@ -70,7 +70,8 @@ impl Bench {
 
     fn measure(&self, workloads: &[&Workload], screen: &mut Screen) -> Result<Vec<Row>, BenchError> {
         let cores = if self.core.is_empty() { vec![Core::M4f, Core::Host] } else { self.core.clone() };
-        let root = board::firmware_folder().join("../..");
+        let root = std::path::absolute(board::firmware_folder().join("../..")).unwrap();
+        let root = root.canonicalize().unwrap();
         let mut rows = Vec::new();
         for core in cores {
             let Some(board) = core.board() else {
@@ -93,21 +94,20 @@ impl Bench {
                 let samples = counts.regions * u64::from(workload.batch);
                 let a_sample = |sum: u64| (sum + samples / 2) / samples;
                 rows.push(Row {
-                    instructions: Some(a_sample(counts.sum(|block| block.instructions))),
-                    cycles: core.has_cycles().then(|| a_sample(counts.sum(|block| block.cycles))),
+                    instructions: Some(a_sample(counts.executed())),
+                    cycles: core.has_cycles().then(|| a_sample(counts.cycles())),
                     text_bytes: Some(image.text_bytes()?),
                     ..row(workload, core, self.opt_level.name(), rustc.clone())
                 });
                 if self.profile {
                     screen.finish();
-                    for function in profile(&image, &counts)? {
+                    let profile = profile(&image, &counts, &root)?;
+                    for (name, cost) in profile.functions.iter().chain(profile.lines.iter().take(40)) {
                         screen.line(format!(
-                            "{:>12} {:>12} {:>12} {:>6}  {}",
-                            thousands(function.instructions as usize),
-                            thousands(function.cycles as usize),
-                            thousands(function.pipelined as usize),
-                            function.size,
-                            function.name
+                            "{:>12} {:>12} {:>12}  {name}",
+                            thousands(cost.instructions as usize),
+                            thousands(cost.cycles as usize),
+                            thousands(cost.pipelined as usize),
                         ));
                     }
                 }
