@@ -169,6 +169,7 @@ impl InputGradient {
     message = "`{Self}` does not take an input of type `{X}`",
     label = "no such layer for this input",
     note = "a dense layer takes a vector `[f32; N]`: put `Flatten<N>` before it for a signal or an image",
+    note = "a recurrent layer takes a signal `[[f32; C]; T]`: put `Reshape<Signal<T, C>>` before it for a vector",
     note = "a network is a tuple of 1 to 16 stages, such as `(Dense<32>, Relu, Dense<10>)`; tuples nest"
 )]
 pub trait Layer<X> {
@@ -185,6 +186,9 @@ pub trait Layer<X> {
     const KEEPS_OUTPUT_GRADIENT: bool = false;
     /// Whether the layer must be the first of a network, because it has no gradient for its input.
     const ONLY_FIRST: bool = false;
+    /// Whether a recurrent layer within begins afresh even when the pass is [`Continuing`](Pass::Continuing), because it lies in
+    /// a [`FrozenPrefix`](crate::FrozenPrefix). [`Streaming`](crate::Streaming) refuses it.
+    const FORGETS_STATE: bool = false;
 
     /// Computes the output and returns it where it lies: in the tape, or in `x` itself for an in-place layer.
     fn forward<'t>(

@@ -8,7 +8,7 @@ use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::loss::Loss;
 use crate::memory::Memory;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, Step};
 use crate::params::Params;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -62,27 +62,32 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
     ///
     /// A sample that is not finite gives an output that need not be finite.
     pub fn predict(&mut self, sample: &X) -> &N::Output {
-        self.forward(sample, Pass::Predicting)
+        forward(&self.network, self.memory, sample, Pass::Predicting)
     }
 
-    /// The loss on a sample, and the output, without learning from it.
+    /// The loss on a sample, and the output, without learning from it. The loss is 0 where the target is one that the loss
+    /// [ignores](Loss::is_ignored).
     ///
     /// # Errors
     /// [`Sample`](ObserveError::Sample), [`Target`](ObserveError::Target) or [`Loss`](ObserveError::Loss), as for
     /// [`observe`](Self::observe).
     pub fn evaluate<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<(f32, &N::Output), ObserveError>
     where
-        L: Loss<N::Output, T> + Copy,
+        L: Loss<N::Output, T>,
     {
-        let loss = self.loss;
+        let Self { memory, network, loss, .. } = self;
         check_sample(sample)?;
         loss.check(target)?;
-        let output = self.forward(sample, Pass::Predicting);
+        let output = forward(network, memory, sample, Pass::Predicting);
         let value = loss.loss(output, target);
         if value.is_finite() { Ok((value, output)) } else { Err(ObserveError::Loss) }
     }
 
     /// Learns from one sample: forward, loss, backward. Its gradient is added to what has accumulated. Returns the loss.
+    ///
+    /// Where the target is one that the loss [ignores](Loss::is_ignored), it returns 0 and leaves all as it was, as if there
+    /// had been no such sample: gradients, [`pending`](Self::pending) and [`observed`](Self::observed) counts, what layers measure, and
+    /// the random numbers of the samples to come.
     ///
     /// # Errors
     /// The sample is refused, and counted in [`refused`](Self::refused), if it, its target, its loss or its gradient is
@@ -94,14 +99,15 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         let result = self.accumulate(sample, target);
         let counters = &mut self.memory.counters;
         match result {
-            Ok(_) => {
+            Ok(None) => {}
+            Ok(Some(_)) => {
                 counters.observed = counters.observed.saturating_add(1);
                 counters.pending = counters.pending.saturating_add(1);
                 counters.stream = counters.stream.wrapping_add(1);
             }
             Err(_) => counters.refused = counters.refused.saturating_add(1),
         }
-        result
+        result.map(Option::unwrap_or_default)
     }
 
     /// Takes one optimizer step along the mean gradient of the samples observed since the last one.
@@ -114,8 +120,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         if counters.pending == 0 {
             return Err(UpdateError::NothingObserved);
         }
-        let scale = 1.0 / counters.pending as f32;
-        if !self.optimizer.step(params, gradients, moments, state, scale) {
+        if !self.optimizer.step(params, gradients, moments, state, Step::new(counters.pending)) {
             counters.refused = counters.refused.saturating_add(1);
             return Err(UpdateError::NotFinite);
         }
@@ -125,6 +130,8 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
 
     /// [`observe`](Self::observe), then [`update`](Self::update). Returns the loss before the step.
     ///
+    /// Where the loss [ignores](Loss::is_ignored) the target and nothing else is pending, there is no step, and it returns 0.
+    ///
     /// # Errors
     /// [`TrainError`]. Where the step is refused, the gradient is discarded, so that training can go on.
     pub fn train<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<f32, TrainError>
@@ -133,7 +140,8 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
     {
         let loss = self.observe(sample, target)?;
         match self.update() {
-            Ok(()) => Ok(loss),
+            // Nothing is pending only after a sample that the loss ignores.
+            Ok(()) | Err(UpdateError::NothingObserved) => Ok(loss),
             Err(error) => {
                 self.discard();
                 Err(error.into())
@@ -141,9 +149,20 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         }
     }
 
+    /// Tells the optimizer a metric, such as a validation loss, for a schedule that depends on one:
+    /// [`ReduceOnPlateau`](crate::schedule::ReduceOnPlateau).
+    pub fn report(&mut self, metric: f32) {
+        self.optimizer.report(metric, &mut self.memory.state);
+    }
+
     /// Forgets the gradient that has accumulated since the last update.
     pub fn discard(&mut self) {
         self.memory.discard();
+    }
+
+    /// The network's configuration.
+    pub const fn network(&self) -> &N {
+        &self.network
     }
 
     /// The parameters.
@@ -171,9 +190,14 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         &self.optimizer
     }
 
-    /// The optimizer's settings, to be changed: a learning rate schedule, say.
+    /// The optimizer's settings, to be changed between steps.
     pub const fn optimizer_mut(&mut self) -> &mut O {
         &mut self.optimizer
+    }
+
+    /// What the optimizer keeps for the whole network: the count of steps of a schedule, say.
+    pub const fn optimizer_state(&self) -> &O::State {
+        &self.memory.state
     }
 
     /// How many samples were learned from since the last update.
@@ -191,18 +215,16 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
         self.memory.counters.refused
     }
 
-    fn forward(&mut self, sample: &X, pass: Pass) -> &mut N::Output {
-        let Memory { params, input, tape, .. } = &mut *self.memory;
-        *input = *sample;
-        self.network.forward(params, input, tape, pass)
-    }
-
-    fn accumulate<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<f32, ObserveError>
+    /// The loss; `None` if the loss ignores the target.
+    fn accumulate<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<Option<f32>, ObserveError>
     where
         L: Loss<N::Output, T>,
     {
         check_sample(sample)?;
         self.loss.check(target)?;
+        if self.loss.is_ignored(target) {
+            return Ok(None);
+        }
         let Memory { params, gradients, input, tape, counters, .. } = &mut *self.memory;
         *input = *sample;
         let output = self.network.forward(params, input, tape, Pass::training(counters.stream));
@@ -218,8 +240,19 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'m, N, X, L, O> {
             self.memory.discard();
             return Err(ObserveError::Gradient { discarded });
         }
-        Ok(loss)
+        Ok(Some(loss))
     }
+}
+
+fn forward<'m, N: Layer<X>, X: Tensor, O: Optimizer>(
+    network: &N,
+    memory: &'m mut Memory<N, X, O>,
+    sample: &X,
+    pass: Pass,
+) -> &'m mut N::Output {
+    let Memory { params, input, tape, .. } = memory;
+    *input = *sample;
+    network.forward(params, input, tape, pass)
 }
 
 fn check_sample<X: Tensor>(sample: &X) -> Result<(), ObserveError> {
@@ -267,7 +300,7 @@ impl<N: Layer<X>, X: Tensor, L: defmt::Format, O: Optimizer + defmt::Format> def
 mod tests {
     use super::*;
     use crate::loss::TargetError;
-    use crate::{Adam, CrossEntropy, Dense, MeanSquaredError, Momentum, Relu, Sgd};
+    use crate::{Adam, BatchNorm, CrossEntropy, Dense, Dropout, MeanSquaredError, Momentum, Relu, Sgd};
 
     type Net = (Dense<5>, Relu, Dense<3>);
     const NET: Net = (Dense::new(), Relu, Dense::new());
@@ -396,6 +429,53 @@ mod tests {
         double.update().unwrap();
         // Twice a number and half of that are exact, so the same sample twice is the same step, bit for bit.
         assert_eq!(state(&single), state(&double));
+    }
+
+    #[test]
+    fn an_ignored_sample_is_as_if_it_had_not_been_there() {
+        // Batch normalisation measures its samples, and dropout draws new numbers for each.
+        type Net = (Dense<5>, BatchNorm, Dropout, Dense<3>);
+        let net: Net = (Dense::new(), BatchNorm::new(), Dropout::new(0.5), Dense::new());
+        let (mut with, mut without) = (Memory::new(), Memory::new());
+        let mut with = Learner::new(&mut with, net, CrossEntropy.ignore(255), Adam::new(0.01));
+        let mut without = Learner::new(&mut without, net, CrossEntropy, Adam::new(0.01));
+        with.initialize(3);
+        without.initialize(3);
+        for class in [0, 2, 1] {
+            with.observe(&[-5.0; 4], &255).unwrap();
+            for class in [class, 1] {
+                let losses = [with.observe(&SAMPLE, &class).unwrap(), without.observe(&SAMPLE, &class).unwrap()];
+                assert_eq!(losses[0].to_bits(), losses[1].to_bits());
+                assert_eq!(with.observe(&[1e3; 4], &255), Ok(0.0));
+            }
+            assert_eq!(bits(&[with.gradients()]), bits(&[without.gradients()]));
+            assert_eq!((with.pending(), with.observed()), (without.pending(), without.observed()));
+            with.update().unwrap();
+            without.update().unwrap();
+            let [first, second] = with.moments() else { panic!("Adam has two moments") };
+            let [first_without, second_without] = without.moments() else { panic!("Adam has two moments") };
+            assert_eq!(bits(&[with.params(), first, second]), bits(&[without.params(), first_without, second_without]));
+        }
+        assert_eq!(with.evaluate(&SAMPLE, &255).map(|(loss, _)| loss), Ok(0.0));
+        assert_eq!((with.observed(), with.refused()), (6, 0));
+        assert_eq!(with.observe(&[f32::NAN; 4], &255), Err(ObserveError::Sample { index: 0 }));
+    }
+
+    #[test]
+    fn training_on_an_ignored_sample_takes_no_step_but_for_what_is_pending() {
+        let mut memory = Memory::new();
+        let mut learner = Learner::new(&mut memory, NET, CrossEntropy.ignore(1), Momentum::new(0.1, 0.9));
+        learner.initialize(3);
+        // From here on momentum alone would move the weights.
+        learner.train(&SAMPLE, &0).unwrap();
+        let before = state(&learner);
+        assert_eq!(learner.train(&SAMPLE, &1), Ok(0.0));
+        assert_eq!(state(&learner), before);
+        assert_eq!(learner.update(), Err(UpdateError::NothingObserved));
+        learner.observe(&SAMPLE, &2).unwrap();
+        assert_eq!(learner.train(&SAMPLE, &1), Ok(0.0));
+        assert_eq!(learner.pending(), 0);
+        assert_ne!(state(&learner), before);
     }
 
     #[test]

@@ -22,6 +22,8 @@ mod network;
 pub mod optimizer;
 pub mod params;
 pub mod rng;
+pub mod schedule;
+pub mod streaming;
 pub mod tensor;
 
 pub use error::{ObserveError, TrainError, UpdateError};
@@ -29,17 +31,28 @@ pub use inference::Inference;
 pub use init::Initialization;
 pub use layer::{InputGradient, Layer, Pass, open_gate};
 pub use layers::{
-    AveragePool, BatchNorm, BatchNormParams, Bias, BiasOnly, Concat, Conv1d, Conv2d, Dense, DepthwiseConv1d,
-    DepthwiseConv2d, Dropout, Elu, Embedding, Flatten, Frozen, FrozenPrefix, Gelu, GeluTanh, GlobalAveragePool,
-    GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, Identity, InstanceNorm, Keep, LayerNorm, LeakyRelu, LinearBias,
-    LinearLayer, LogSoftmax, MaxPool, Mish, NoBias, PRelu, Pad, PerChannel, Projection, Relu, Relu6, Reshape, Residual,
-    ResidualProjection, RmsNorm, Scale, Selu, Shared, Sigmoid, Silu, Softmax, Softplus, Softsign, SplitLast, Tanh,
-    TrainableLast, trainable_last,
+    AveragePool, BatchNorm, BatchNormParams, Bias, BiasOnly, CellGradients, CellTape, CellWeights, Concat, Conv1d,
+    Conv2d, Dense, DepthwiseConv1d, DepthwiseConv2d, Dropout, Elu, Embedding, Flatten, Frozen, FrozenPrefix, Gelu,
+    GeluTanh, GlobalAveragePool, GlobalMaxPool, GroupNorm, Gru, GruCell, HardSigmoid, HardSwish, Identity,
+    InstanceNorm, Keep, Last, LayerNorm, LeakyRelu, LinearBias, LinearLayer, LogSoftmax, Lstm, LstmCell, MaxPool, Mish,
+    NoBias, PRelu, Pad, PerChannel, Projection, Recurrent, RecurrentCell, RecurrentParams, Relu, Relu6, ResetAfter,
+    ResetBefore, ResetForm, Reshape, Residual, ResidualProjection, Returned, RmsNorm, Rnn, RnnActivation, RnnCell,
+    Scale, Selu, Sequence, Shared, Sigmoid, Silu, Softmax, Softplus, Softsign, SplitLast, Tanh, TrainableLast,
+    trainable_last,
 };
 pub use learner::Learner;
-pub use loss::{CrossEntropy, Loss, MeanSquaredError, TargetError};
+pub use loss::{
+    BinaryCrossEntropy, ClassWeights, ConfiguredCrossEntropy, CosineEmbedding, CrossEntropy, Hinge, Huber, IgnoreClass,
+    Loss, MeanAbsoluteError, MeanSquaredError, NegativeLogLikelihood, TargetError, Unweighted,
+    WeightedBinaryCrossEntropy,
+};
 pub use memory::Memory;
-pub use optimizer::{Adam, Momentum, Optimizer, Sgd};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, AmsGrad, CenteredMomentumRmsProp, CenteredRmsProp, ClipNorm, ClipValue, Lars, LayerRates,
+    Lion, Momentum, MomentumRmsProp, Optimizer, RmsProp, Scheduled, Sgd, State, Step,
+};
 pub use params::{Linear, Name, Params};
 pub use rng::Rng;
+pub use schedule::Schedule;
+pub use streaming::Streaming;
 pub use tensor::{Image, Signal, Tensor, Vector, Zero};

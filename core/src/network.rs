@@ -92,6 +92,7 @@ macro_rules! chain {
 
         impl<$($stage: Params),+> Params for ($($stage,)+) {
             const COUNT: usize = 0 $(+ $stage::COUNT)+;
+            const STAGES: usize = [$($i),+].len();
 
             fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
                 $(self.$i.visit(Some(&Name::stage(parent, $i)), visitor);)+
@@ -132,6 +133,7 @@ macro_rules! chain {
             const KEEPS_INPUT: bool = <A as Layer<X0>>::KEEPS_INPUT;
             const KEEPS_OUTPUT_GRADIENT: bool = keeps_output_gradient!($($stage $x)+);
             const ONLY_FIRST: bool = <A as Layer<X0>>::ONLY_FIRST;
+            const FORGETS_STATE: bool = false $(|| <$stage as Layer<$x>>::FORGETS_STATE)+;
 
             #[inline]
             fn forward<'t>(
@@ -195,6 +197,7 @@ macro_rules! infer {
             };
 
             const SWAPS: bool = false $(^ <$stage as Inference<$x>>::SWAPS)+;
+            const HAS_STATE: bool = false $(|| <$stage as Inference<$x>>::HAS_STATE)+;
 
             fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]) {
                 let (x, other) = (here, there);

@@ -96,6 +96,11 @@ impl Span {
         (0..self.count).map(move |n| (self.kernel + n * self.kernel_step, self.other + n * self.other_step))
     }
 
+    /// How many there are.
+    pub(crate) const fn count(self) -> usize {
+        self.count
+    }
+
     /// Kernel element, rising, and output, falling.
     pub(crate) fn falling(self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.count)

@@ -34,8 +34,11 @@ pub(crate) fn start(bias: &[f32], y: &mut [f32]) {
 
 /// y += x W.
 pub(crate) fn add_product(x: &[f32], weight: &[f32], y: &mut [f32]) {
-    let outputs = y.len();
-    let mut columns = weight;
+    add_columns(x, weight, y.len(), y);
+}
+
+/// y += x W for the columns of W, a weight of rows of `outputs`, that `columns` begins with: as many as `y` has.
+pub(crate) fn add_columns(x: &[f32], mut columns: &[f32], outputs: usize, y: &mut [f32]) {
     let (tiles, rest) = y.as_chunks_mut::<TILE>();
     for tile in tiles {
         columns = accumulate(x, columns, outputs, tile);
@@ -139,7 +142,7 @@ pub(crate) fn add_scaled(gradient: &mut [f32], x: f32, dy: &[f32]) {
 }
 
 /// Σ_j w[j] d[j].
-fn dot(row: &[f32], dy: &[f32]) -> f32 {
+pub(crate) fn dot(row: &[f32], dy: &[f32]) -> f32 {
     let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
     let mut lanes = [0.0; LANES];
     for (row, dy) in rows.iter().zip(dys) {
@@ -151,7 +154,7 @@ fn dot(row: &[f32], dy: &[f32]) -> f32 {
 }
 
 /// g += x d, and Σ_j w[j] d[j], in one pass over `dy`.
-fn add_scaled_and_dot(gradient: &mut [f32], x: f32, dy: &[f32], row: &[f32]) -> f32 {
+pub(crate) fn add_scaled_and_dot(gradient: &mut [f32], x: f32, dy: &[f32], row: &[f32]) -> f32 {
     let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
     let (gradients, gradient_rest) = gradient.as_chunks_mut::<LANES>();
     let mut lanes = [0.0; LANES];

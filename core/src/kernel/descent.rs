@@ -1,62 +1,313 @@
 //! The passes of an optimizer step over parameters, gradients and moments.
 //!
-//! A rule is the arithmetic for one weight: from its value, its gradient and its `N` moments to the new value and
-//! moments. A step runs twice: first dry, to see whether every result is finite, then for good; so a refused step
-//! changes nothing.
+//! All rules go through [`descend`]. A step runs twice: first dry, to see whether every result is finite, then for good;
+//! so a refused step changes nothing.
 
 use crate::kernel::elementwise::Seen;
+use crate::math;
+use crate::optimizer::Step;
+use crate::params::{Name, Params};
 
-/// One weight with its gradient and moments.
-type Weight<'a, const N: usize> = (&'a mut f32, &'a mut f32, [&'a mut f32; N]);
-
-/// The weights of an optimizer without moments.
-pub(crate) fn plain<'a>(params: &'a mut [f32], gradients: &'a mut [f32]) -> impl Iterator<Item = Weight<'a, 0>> {
-    params.iter_mut().zip(gradients).map(|(p, g)| (p, g, []))
+/// Takes one step by a rule: the arithmetic for one weight, from its value, its gradient and its `N` moments to the new
+/// value and moments. Clears the gradients.
+///
+/// `rule` makes that arithmetic for each [`Slice`] of parameters; it may depend on the slice's learning rate, name and
+/// norms. The gradient it gets is the mean of the samples', clipped where the step says so. A rule must not keep anything
+/// back between the weights: it is asked twice.
+///
+/// [Statistics](Name::statistic) are not stepped by the rule: whatever it is, the mean of what the samples would add is
+/// added, without learning rate, decay or clipping. Their moments stay zero.
+///
+/// Returns whether the step was taken: if any new parameter or moment would not be finite, nothing is changed.
+///
+/// ```
+/// use backpass::optimizer::{Step, descend};
+/// use backpass::{Optimizer, Params};
+///
+/// /// A rule of your own: steps of one size, along the sign of the gradient.
+/// struct SignDescent {
+///     learning_rate: f32,
+/// }
+///
+/// impl Optimizer for SignDescent {
+///     type Moments<P: Params> = [P; 0];
+///     type State = ();
+///     fn step<P: Params>(&self, params: &mut P, grads: &mut P, moments: &mut [P; 0], _: &mut (), step: Step<'_>) -> bool {
+///         descend(params, grads, moments, step, |slice| {
+///             let rate = self.learning_rate * slice.rate();
+///             move |weight, gradient: f32, []| (weight - rate * gradient.signum(), [])
+///         })
+///     }
+/// }
+/// ```
+#[must_use]
+pub fn descend<P: Params, const N: usize, R>(
+    params: &mut P,
+    gradients: &mut P,
+    moments: &mut [P; N],
+    step: Step<'_>,
+    rule: impl Fn(&Slice<'_>) -> R,
+) -> bool
+where
+    R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
+    Sets: SideBySide<N>,
+{
+    let mut finite = true;
+    Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
+        finite = finite && slice::<false, N, R>(name, p, g, m, step, &rule);
+    });
+    if finite {
+        Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
+            slice::<true, N, R>(name, p, g, m, step, &rule);
+        });
+    }
+    finite
 }
 
-/// The weights of an optimizer with one moment.
-pub(crate) fn with_moment<'a>(
-    params: &'a mut [f32],
-    gradients: &'a mut [f32],
-    moments: &'a mut [f32],
-) -> impl Iterator<Item = Weight<'a, 1>> {
-    params.iter_mut().zip(gradients).zip(moments).map(|((p, g), m)| (p, g, [m]))
+/// One slice of parameters, such as a layer's weight, for a rule to look at.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Slice<'a> {
+    name: Name<'a>,
+    params: &'a [f32],
+    gradients: &'a [f32],
+    step: Step<'a>,
 }
 
-/// The weights of an optimizer with two moments.
-pub(crate) fn with_moments<'a>(
-    params: &'a mut [f32],
-    gradients: &'a mut [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-) -> impl Iterator<Item = Weight<'a, 2>> {
-    params.iter_mut().zip(gradients).zip(first.iter_mut().zip(second)).map(|((p, g), (m, v))| (p, g, [m, v]))
+impl Slice<'_> {
+    /// Its name.
+    pub const fn name(&self) -> &Name<'_> {
+        &self.name
+    }
+
+    /// The factor on its learning rate.
+    pub fn rate(&self) -> f32 {
+        self.step.rate_of(&self.name)
+    }
+
+    /// The Euclidean norm of the parameters.
+    pub fn norm(&self) -> f32 {
+        norm(|unit| sum_of_squares(self.params, unit, |p| p))
+    }
+
+    /// The Euclidean norm of the gradient, as the rule sees it.
+    pub fn gradient_norm(&self) -> f32 {
+        norm(|unit| sum_of_squares(self.gradients, unit, |g| self.step.gradient(g)))
+    }
 }
 
-/// Whether `rule` gives finite values and moments everywhere. Writes nothing.
-pub(crate) fn is_finite<'a, const N: usize>(
-    weights: impl Iterator<Item = Weight<'a, N>>,
+/// One slice's part of a pass: writes, or tells whether what would be written is finite.
+fn slice<const WRITE: bool, const N: usize, R>(
+    name: Name<'_>,
+    params: &mut [f32],
+    gradients: &mut [f32],
+    moments: [&mut [f32]; N],
+    step: Step<'_>,
+    rule: &impl Fn(&Slice<'_>) -> R,
+) -> bool
+where
+    R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
+    Sets: SideBySide<N>,
+{
+    if name.is_statistic() {
+        return weights::<WRITE, N>(params, gradients, moments, |p, g, m| (p + step.mean * g, m));
+    }
+    let rule = rule(&Slice { name, params, gradients, step });
+    if step.clip < f32::INFINITY {
+        weights::<WRITE, N>(params, gradients, moments, |p, g, m| rule(p, step.gradient(g), m))
+    } else {
+        weights::<WRITE, N>(params, gradients, moments, |p, g, m| rule(p, step.scale * g, m))
+    }
+}
+
+/// The loop over weights.
+fn weights<const WRITE: bool, const N: usize>(
+    params: &mut [f32],
+    gradients: &mut [f32],
+    moments: [&mut [f32]; N],
     rule: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
-) -> bool {
+) -> bool
+where
+    Sets: SideBySide<N>,
+{
     let mut seen = Seen::default();
-    for (param, gradient, moments) in weights {
-        let (param, moments) = rule(*param, *gradient, moments.map(|m| *m));
-        seen = moments.iter().fold(seen.and(param), |seen, &m| seen.and(m));
+    for ((param, gradient), moments) in params.iter_mut().zip(gradients).zip(Sets::rows(moments)) {
+        let (new_param, new_moments) = rule(*param, *gradient, moments.each_ref().map(|moment| **moment));
+        if WRITE {
+            *param = new_param;
+            *gradient = 0.0;
+            moments.into_iter().zip(new_moments).for_each(|(moment, new)| *moment = new);
+        } else {
+            seen = new_moments.iter().fold(seen.and(new_param), |seen, new| seen.and(*new));
+        }
     }
     seen.all_finite()
 }
 
-/// Takes the step, and clears the gradient.
-pub(crate) fn apply<'a, const N: usize>(
-    weights: impl Iterator<Item = Weight<'a, N>>,
-    rule: impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
-) {
-    for (param, gradient, moments) in weights {
-        let (new_param, new_moments) = rule(*param, *gradient, moments.each_ref().map(|m| **m));
-        *param = new_param;
-        *gradient = 0.0;
-        for (moment, new) in moments.into_iter().zip(new_moments) {
-            *moment = new;
+/// Parameters, gradients and some sets of moments.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Sets;
+
+/// How `N` sets of moments, 0 to 3, are visited beside parameters and gradients.
+pub trait SideBySide<const N: usize> {
+    /// Calls `visitor` with each slice of parameters, gradients and moments.
+    fn visit<P: Params>(
+        params: &mut P,
+        gradients: &mut P,
+        moments: &mut [P; N],
+        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]),
+    );
+
+    /// The moments, weight by weight. Without any, there is no end to them.
+    fn rows<'a>(moments: [&'a mut [f32]; N]) -> impl Iterator<Item = [&'a mut f32; N]>;
+}
+
+impl SideBySide<0> for Sets {
+    fn visit<P: Params>(
+        params: &mut P,
+        gradients: &mut P,
+        []: &mut [P; 0],
+        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; 0]),
+    ) {
+        P::visit_mut([params, gradients], None, &mut |name, [p, g]| visitor(name, p, g, []));
+    }
+
+    fn rows<'a>([]: [&'a mut [f32]; 0]) -> impl Iterator<Item = [&'a mut f32; 0]> {
+        core::iter::repeat_with(|| [])
+    }
+}
+
+impl SideBySide<1> for Sets {
+    fn visit<P: Params>(
+        params: &mut P,
+        gradients: &mut P,
+        [first]: &mut [P; 1],
+        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; 1]),
+    ) {
+        P::visit_mut([params, gradients, first], None, &mut |name, [p, g, a]| visitor(name, p, g, [a]));
+    }
+
+    fn rows<'a>([first]: [&'a mut [f32]; 1]) -> impl Iterator<Item = [&'a mut f32; 1]> {
+        first.iter_mut().map(|a| [a])
+    }
+}
+
+impl SideBySide<2> for Sets {
+    fn visit<P: Params>(
+        params: &mut P,
+        gradients: &mut P,
+        [first, second]: &mut [P; 2],
+        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; 2]),
+    ) {
+        let sets = [params, gradients, first, second];
+        P::visit_mut(sets, None, &mut |name, [p, g, a, b]| visitor(name, p, g, [a, b]));
+    }
+
+    fn rows<'a>([first, second]: [&'a mut [f32]; 2]) -> impl Iterator<Item = [&'a mut f32; 2]> {
+        first.iter_mut().zip(second).map(|(a, b)| [a, b])
+    }
+}
+
+impl SideBySide<3> for Sets {
+    fn visit<P: Params>(
+        params: &mut P,
+        gradients: &mut P,
+        [first, second, third]: &mut [P; 3],
+        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; 3]),
+    ) {
+        let sets = [params, gradients, first, second, third];
+        P::visit_mut(sets, None, &mut |name, [p, g, a, b, c]| visitor(name, p, g, [a, b, c]));
+    }
+
+    fn rows<'a>([first, second, third]: [&'a mut [f32]; 3]) -> impl Iterator<Item = [&'a mut f32; 3]> {
+        first.iter_mut().zip(second).zip(third).map(|((a, b), c)| [a, b, c])
+    }
+}
+
+/// The Euclidean norm of all gradients that are learned, as a rule would see them: sums of squares in the order of a visit,
+/// slice by slice.
+pub(crate) fn gradient_norm<P: Params>(gradients: &P, step: Step<'_>) -> f32 {
+    norm(|unit| {
+        let mut sum = 0.0;
+        gradients.visit(None, &mut |name, values| {
+            if !name.is_statistic() {
+                sum += sum_of_squares(values, unit, |g| step.gradient(g));
+            }
+        });
+        sum
+    })
+}
+
+/// A Euclidean norm, from the sum of squares of numbers that were multiplied by a unit: 1, or another power of two where
+/// the sum would overflow or vanish.
+fn norm(sum_of_squares: impl Fn(f32) -> f32) -> f32 {
+    const SMALL: f32 = f32::from_bits((127 - 100) << 23);
+    const LARGE: f32 = f32::from_bits((127 + 80) << 23);
+    let sum = sum_of_squares(1.0);
+    let unit = match sum {
+        sum if !sum.is_finite() => SMALL,
+        sum if sum < 1e-20 => LARGE,
+        _ => 1.0,
+    };
+    math::sqrt(if unit == 1.0 { sum } else { sum_of_squares(unit) }) / unit
+}
+
+/// `Σ (unit · map(x))²`: in rising order within blocks of 32, and then over the blocks, so that rounding adds up less.
+fn sum_of_squares(values: &[f32], unit: f32, map: impl Fn(f32) -> f32) -> f32 {
+    let mut sum = 0.0;
+    for block in values.chunks(32) {
+        let mut part = 0.0;
+        for value in block {
+            let value = unit * map(*value);
+            part += value * value;
+        }
+        sum += part;
+    }
+    sum
+}
+
+/// A factor for every weight. To multiply by exactly 1, the usual case, is left out: the bits are the same, and without a
+/// floating-point unit it is slow.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor {
+    value: f32,
+    is_one: bool,
+}
+
+impl Factor {
+    pub(crate) const fn new(value: f32) -> Self {
+        Self { value, is_one: value == 1.0 }
+    }
+
+    pub(crate) const fn times(self, x: f32) -> f32 {
+        if self.is_one { x } else { self.value * x }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn norms_neither_overflow_nor_vanish() {
+        let of = |values: &[f32]| norm(|unit| sum_of_squares(values, unit, |x| x));
+        assert_eq!(of(&[3.0, -4.0]), 5.0);
+        assert_eq!(of(&[3e30, 4e30]), 5e30);
+        assert!((of(&[3e-30, -4e-30]) / 5e-30 - 1.0).abs() < 3e-7);
+        assert_eq!(of(&[]), 0.0);
+        assert_eq!(of(&[0.0; 100]), 0.0);
+        assert!(of(&[f32::NAN]).is_nan());
+        assert_eq!(of(&[f32::MAX; 2]), f32::INFINITY);
+        // A plain sum over 2^20 ones in f32 would be off in the tenth digit at most; this one is exact.
+        assert_eq!(of(&std::vec![1.0; 1 << 20]), 1024.0);
+    }
+
+    #[test]
+    fn a_factor_of_one_leaves_every_bit() {
+        for x in [0.0_f32, -0.0, 1.5, f32::MAX, f32::MIN_POSITIVE / 2.0, f32::NEG_INFINITY] {
+            assert_eq!(Factor::new(1.0).times(x).to_bits(), x.to_bits());
+            assert_eq!(Factor::new(0.5).times(x), 0.5 * x);
         }
     }
 }

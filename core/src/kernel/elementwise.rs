@@ -187,24 +187,6 @@ pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
     if all_finite(values) { None } else { values.iter().position(|value| !value.is_finite()) }
 }
 
-/// Σ (y - t)² / n, in rising order.
-pub(crate) fn mean_squared_error(y: &[f32], target: &[f32]) -> f32 {
-    let mut sum = 0.0;
-    for (y, t) in y.iter().zip(target) {
-        sum += (y - t) * (y - t);
-    }
-    sum / y.len() as f32
-}
-
-/// dy = (y - t) (2 / n), in place of y.
-pub(crate) fn mean_squared_error_gradient(y: &mut [f32], target: &[f32], want: InputGradient) {
-    let scale = 2.0 / y.len() as f32;
-    for (y, t) in y.iter_mut().zip(target) {
-        let gradient = (*y - t) * scale;
-        replace(y, gradient, want);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

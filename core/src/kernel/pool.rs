@@ -1,11 +1,11 @@
-//! Pooling over images `[row][column][channel]`; a signal is an image of one column. No window reaches over the edge.
+//! Pooling over images `[row][column][channel]`; a signal is an image of one column. No window of a maximum reaches over the edge.
 //!
 //! The maximum of a window is its first largest element, rows and columns rising; NaN is larger than anything. For the
 //! backward pass no index array is kept: once the maxima of a window are known, the place of input `j`, in storage order, takes
 //! the position of the maximum that output `j` is. That input is needed no more: it never lies behind the first
 //! element of window `j`, and all later windows (of the same channel) begin behind it.
 //!
-//! The mean of a window is the sum in rising order over the number of its elements.
+//! The mean of a window is the sum in rising order over the number of its elements inside; of a window that is wholly outside, zero.
 
 use crate::kernel::conv::{Axis, Geometry};
 use crate::kernel::elementwise;
@@ -71,10 +71,10 @@ pub(crate) fn max_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
 pub(crate) fn average(g: &Geometry, x: &[f32], y: &mut [f32]) {
     let channels = g.inputs.max(1);
     let mut pixels = y.chunks_exact_mut(channels);
-    let elements = elements(g);
     for row in 0..g.rows.output {
         for column in 0..g.columns.output {
             let Some(y) = pixels.next() else { return };
+            let elements = elements(g, row, column);
             y.fill(0.0);
             for (_, row) in g.rows.inputs_of(row).rising() {
                 for (_, column) in g.columns.inputs_of(column).rising() {
@@ -87,16 +87,15 @@ pub(crate) fn average(g: &Geometry, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// The number of elements in a window.
-fn elements(g: &Geometry) -> f32 {
-    (g.rows.kernel * g.columns.kernel) as f32
+/// How many elements of a window lie inside; 1 if none does.
+fn elements(g: &Geometry, row: usize, column: usize) -> f32 {
+    (g.rows.inputs_of(row).count() * g.columns.inputs_of(column).count()).max(1) as f32
 }
 
-/// dx is the sum of dy over the windows that an input is in, over the number of a window's elements.
+/// dx is the sum, over the windows that an input is in, of dy over the number of the window's elements.
 pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: InputGradient) {
     let channels = g.inputs.max(1);
     let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
-    let elements = elements(g);
     let mut pixels = x.chunks_exact_mut(channels);
     for row in 0..g.rows.input {
         let rows = g.rows.outputs_of(row, row_steps);
@@ -108,10 +107,10 @@ pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: In
                 for (_, row) in rows.falling() {
                     for (_, column) in columns.falling() {
                         let at = (row * g.columns.output + column) * channels + channel;
-                        sum += dy.get(at).copied().unwrap_or_default();
+                        sum += dy.get(at).copied().unwrap_or_default() / elements(g, row, column);
                     }
                 }
-                elementwise::replace(x, sum / elements, want);
+                elementwise::replace(x, sum, want);
             }
         }
     }
@@ -175,6 +174,38 @@ mod tests {
                     assert_eq!(place, expected, "{g:?} {want:?}");
                 }
             }
+        }
+    }
+
+    /// Windows that reach over the edges, and wholly beyond them, against the definition.
+    #[test]
+    fn a_mean_counts_the_elements_inside_only() {
+        let mut rng = Rng::new(9);
+        let (height, width, channels) = (4, 3, 2);
+        let place = |row: usize, column: usize, channel: usize| (row * width + column) * channels + channel;
+        for (kernel, stride, before, output) in [(3, 1, 1, 4), (3, 2, 0, 2), (2, 1, 1, 5), (2, 3, 4, 3)] {
+            let rows = Axis { input: height, output, kernel, stride, dilation: 1, before };
+            let columns = Axis { input: width, output: 2, kernel: 2, stride: 2, dilation: 1, before: 0 };
+            let g = Geometry { rows, columns, inputs: channels, outputs: channels };
+            let x: Vec<f32> = (0..height * width * channels).map(|_| rng.symmetric(1.0)).collect();
+            let dy: Vec<f32> = (0..output * 2 * channels).map(|_| rng.symmetric(1.0)).collect();
+            let (mut y, mut dx) = (vec![9.0; dy.len()], x.clone());
+            average(&g, &x, &mut y);
+            average_backward(&g, &mut dx, &dy, InputGradient::Full);
+            let mut gradient = vec![0.0; x.len()];
+            for (j, (y, dy)) in y.iter().zip(&dy).enumerate() {
+                let (pixel, channel) = (j / channels, j % channels);
+                let inside: Vec<usize> = (0..kernel * 2)
+                    .map(|k| (pixel / 2 * stride + k / 2, pixel % 2 * 2 + k % 2))
+                    .filter(|(row, column)| (before..before + height).contains(row) && *column < width)
+                    .map(|(row, column)| place(row - before, column, channel))
+                    .collect();
+                let count = inside.len().max(1) as f32;
+                let mean = inside.iter().map(|i| x[*i]).sum::<f32>() / count;
+                assert!((y - mean).abs() <= 1e-6, "{g:?}: {y}, {mean}");
+                inside.iter().for_each(|i| gradient[*i] += dy / count);
+            }
+            assert!(dx.iter().zip(&gradient).all(|(a, b)| (a - b).abs() <= 1e-6), "{g:?}: {dx:?}, {gradient:?}");
         }
     }
 

@@ -135,6 +135,7 @@ where
     type Tape = ConcatTape<X, Y, A::Tape, B::Tape>;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = A::ONLY_FIRST || B::ONLY_FIRST;
+    const FORGETS_STATE: bool = A::FORGETS_STATE || B::FORGETS_STATE;
 
     fn forward<'t>(&self, params: &Self::Params, x: &'t mut X, tape: &'t mut Self::Tape, pass: Pass) -> &'t mut Y {
         const { check::<Y, A::Output, B::Output>() };
@@ -198,6 +199,7 @@ where
     const BUFFER: usize = max(B::BUFFER + max(A::BUFFER, B::BUFFER), max(Y::LEN, A::BUFFER));
 
     const SWAPS: bool = false;
+    const HAS_STATE: bool = A::HAS_STATE || B::HAS_STATE;
 
     fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]) {
         let (input, work) = there.split_at_mut_checked(B::BUFFER).unwrap_or_default();

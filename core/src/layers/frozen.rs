@@ -103,6 +103,7 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
     const KEEPS_INPUT: bool = L::KEEPS_INPUT;
     const KEEPS_OUTPUT_GRADIENT: bool = L::KEEPS_OUTPUT_GRADIENT;
     const ONLY_FIRST: bool = L::ONLY_FIRST;
+    const FORGETS_STATE: bool = L::FORGETS_STATE;
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut L::Tape, pass: Pass) -> &'t mut L::Output {
         self.layer.forward(self.params, x, tape, pass)
@@ -130,6 +131,7 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
 impl<X: Tensor, L: Inference<X>> Inference<X> for Frozen<L, X> {
     const BUFFER: usize = L::BUFFER;
     const SWAPS: bool = L::SWAPS;
+    const HAS_STATE: bool = L::HAS_STATE;
 
     fn infer(&self, (): &(), here: &mut [f32], there: &mut [f32]) {
         self.layer.infer(self.params, here, there);
@@ -143,6 +145,7 @@ impl<X: Tensor, L: Inference<X>, const N: usize> Layer<X> for FrozenPrefix<L, X,
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = true;
+    const FORGETS_STATE: bool = L::HAS_STATE;
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut Self::Tape, _: Pass) -> &'t mut L::Output {
         const {

@@ -96,6 +96,7 @@ impl<X: Tensor, F: Layer<X, Output = X>> Layer<X> for Residual<F> {
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = F::ONLY_FIRST;
+    const FORGETS_STATE: bool = F::FORGETS_STATE;
 
     fn forward<'t>(&self, params: &F::Params, x: &'t mut X, tape: &'t mut F::Tape, pass: Pass) -> &'t mut X {
         const { check::<X, F>(true) };
@@ -151,6 +152,7 @@ where
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = F::ONLY_FIRST || <P as Layer<X>>::ONLY_FIRST;
+    const FORGETS_STATE: bool = F::FORGETS_STATE || <P as Layer<X>>::FORGETS_STATE;
 
     fn forward<'t>(&self, params: &Self::Params, x: &'t mut X, tape: &'t mut Self::Tape, pass: Pass) -> &'t mut Y {
         const {
@@ -230,6 +232,7 @@ fn add(y: &mut [f32], x: &[f32]) {
 impl<X: Tensor, F: Inference<X> + Layer<X, Output = X>> Inference<X> for Residual<F> {
     const BUFFER: usize = X::LEN + F::BUFFER;
     const SWAPS: bool = false;
+    const HAS_STATE: bool = F::HAS_STATE;
 
     fn infer(&self, params: &F::Params, here: &mut [f32], there: &mut [f32]) {
         let (input, _) = infer_branch(&self.0, params, here, there, X::LEN);
@@ -246,6 +249,7 @@ where
 {
     const BUFFER: usize = P::BUFFER + max(F::BUFFER, P::BUFFER);
     const SWAPS: bool = false;
+    const HAS_STATE: bool = F::HAS_STATE || P::HAS_STATE;
 
     fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]) {
         let (input, work) = infer_branch(&self.0, &params.0, here, there, P::BUFFER);

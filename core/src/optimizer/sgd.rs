@@ -1,13 +1,14 @@
 //! Plain stochastic gradient descent.
 
-use crate::kernel::descent;
-use crate::optimizer::Optimizer;
+use crate::optimizer::decay::Decay;
+use crate::optimizer::{Optimizer, Step, descend};
 use crate::params::Params;
 
 /// Stochastic gradient descent: `w ← w - lr g`. Needs no memory beyond the gradient.
 ///
-/// With decoupled weight decay `λ`: `w ← (1 - lr λ) w - lr g`. Source: Loshchilov and Hutter, "Decoupled weight decay
-/// regularization" (2019), algorithm 1. With momentum, see [`Momentum`](crate::Momentum).
+/// With decoupled weight decay `λ`: `w ← (1 - lr λ) w - lr g`; with an L2 penalty: `g ← g + l2 w` first. Sources: PyTorch's
+/// `SGD`, whose `weight_decay` is L2; Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 1.
+/// With momentum, see [`Momentum`](crate::Momentum).
 ///
 /// ```
 /// use backpass::Sgd;
@@ -20,12 +21,14 @@ pub struct Sgd {
     pub learning_rate: f32,
     /// The decoupled weight decay, λ.
     pub weight_decay: f32,
+    /// The L2 penalty.
+    pub l2: f32,
 }
 
 impl Sgd {
     /// The rule without weight decay.
     pub const fn new(learning_rate: f32) -> Self {
-        Self { learning_rate, weight_decay: 0.0 }
+        Self { learning_rate, weight_decay: 0.0, l2: 0.0 }
     }
 
     /// With decoupled weight decay.
@@ -33,22 +36,30 @@ impl Sgd {
     pub const fn weight_decay(self, weight_decay: f32) -> Self {
         Self { weight_decay, ..self }
     }
+
+    /// With an L2 penalty: its gradient, `l2 w`, is added to each gradient.
+    #[must_use]
+    pub const fn l2(self, l2: f32) -> Self {
+        Self { l2, ..self }
+    }
 }
 
 impl Optimizer for Sgd {
     type Moments<P: Params> = [P; 0];
     type State = ();
 
-    fn step<P: Params>(&self, params: &mut P, gradients: &mut P, _: &mut [P; 0], (): &mut (), scale: f32) -> bool {
-        let (rate, keep) = (self.learning_rate * scale, 1.0 - self.learning_rate * self.weight_decay);
-        let rule = |p: f32, g: f32, []: [f32; 0]| (keep * p - rate * g, []);
-        let mut finite = true;
-        P::visit_mut([&mut *params, &mut *gradients], None, &mut |_, [p, g]| {
-            finite &= descent::is_finite(descent::plain(p, g), rule);
-        });
-        if finite {
-            P::visit_mut([params, gradients], None, &mut |_, [p, g]| descent::apply(descent::plain(p, g), rule));
-        }
-        finite
+    fn step<P: Params>(
+        &self,
+        params: &mut P,
+        gradients: &mut P,
+        moments: &mut [P; 0],
+        (): &mut (),
+        step: Step<'_>,
+    ) -> bool {
+        descend(params, gradients, moments, step, |slice| {
+            let rate = self.learning_rate * slice.rate();
+            let decay = Decay::new(rate, self.weight_decay, self.l2);
+            move |p, g, []| (decay.weight(p) - rate * decay.gradient(p, g), [])
+        })
     }
 }

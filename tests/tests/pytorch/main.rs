@@ -4,3 +4,4 @@ mod activations;
 mod basic;
 mod conv;
 mod harness;
+mod recurrent;
