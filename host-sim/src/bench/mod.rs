@@ -5,21 +5,26 @@
 
 mod compare;
 mod counter;
+mod growth;
 mod host;
 mod image;
+mod meter;
+pub mod peers;
 mod profile;
 mod rows;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use compare::{Comparison, Finding, check, compare};
+pub use compare::{Comparison, Finding, TOLERANCE, check, compare};
 pub use counter::{Counts, Instruction, Plugin};
+pub use growth::{Line, fit};
 pub use host::{Timing, time};
 pub use image::{Image, OptLevel, compiler};
+pub use meter::Meter;
 pub use profile::{Cost, Profile, profile};
-pub use rows::{WORKLOADS, Workload};
+pub use rows::{DEEPER, MORE_LAYERS, NETWORKS, WIDER, WORKLOADS, Workload};
 
 use crate::board::BoardError;
 
@@ -113,7 +118,7 @@ pub struct Row {
     pub microseconds_min: Option<f64>,
     /// How the code was optimised: `3` or `s`.
     pub opt_level: String,
-    /// The compiler.
+    /// The compiler of the image; empty for this computer.
     pub rustc: String,
 }
 
@@ -158,6 +163,12 @@ pub fn parse(text: &str) -> Result<Vec<Row>, serde_json::Error> {
 pub fn write(rows: &[Row]) -> Result<String, serde_json::Error> {
     let lines: Vec<String> = rows.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     Ok(format!("[\n{}\n]\n", lines.join(",\n")))
+}
+
+/// The recorded counts of a checkout, which a check holds new ones against.
+#[must_use]
+pub fn recorded_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/recorded.json")
 }
 
 /// What went wrong with a measurement.

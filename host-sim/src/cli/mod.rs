@@ -2,7 +2,7 @@
 
 mod bench;
 mod board;
-mod screen;
+pub(crate) mod screen;
 mod seeds;
 mod train;
 

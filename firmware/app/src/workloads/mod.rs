@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 
 use backpass::{
     Conv2d, CrossEntropy, Dense, Flatten, Image, InputGradient, Layer, Learner, Loss, MaxPool, MeanSquaredError,
-    Memory, Optimizer, Params, Pass, Relu, Rng, Sgd, Tensor, Zero,
+    Memory, Optimizer, Params, Pass, Relu, Rng, Sgd, Step, Tensor, Zero,
 };
 
 use crate::mlperf_tiny::{Autoencoder, DsCnn, MobileNet, Photo, ResNet8, Scene, Sound, Speech};
@@ -162,9 +162,10 @@ where
 }
 
 /// A training step of layer `L` alone on inputs `X`: forward, backward with the gradient of its input, and the update of its
-/// parameters. There is no loss: dL/dy is random, drawn before each step.
+/// parameters. There is no loss: dL/dy is random, drawn before each step, and copied into its place. The inputs are numbers
+/// from -1 to 1, or tokens below `TOKENS`.
 #[derive(Debug, Clone, Copy)]
-pub struct Alone<L, X>(PhantomData<(L, X)>);
+pub struct Alone<L, X, const TOKENS: u32 = 0>(PhantomData<(L, X)>);
 
 /// What [`Alone`] needs in RAM.
 pub struct AloneRam<L: Layer<X>, X> {
@@ -183,7 +184,7 @@ impl<L: Layer<X>, X> fmt::Debug for AloneRam<L, X> {
     }
 }
 
-impl<L, X> Workload for Alone<L, X>
+impl<L, X, const TOKENS: u32> Workload for Alone<L, X, TOKENS>
 where
     L: Layer<X, Output: Tensor> + Default,
     X: Tensor,
@@ -202,7 +203,11 @@ where
     }
 
     fn draw(ram: &mut Self::Ram, rng: &mut Rng) {
-        fill(ram.x.flat_mut(), rng);
+        if TOKENS == 0 {
+            fill(ram.x.flat_mut(), rng);
+        } else {
+            ram.x.flat_mut().iter_mut().for_each(|token| *token = rng.below(TOKENS) as f32);
+        }
         fill(ram.dy.flat_mut(), rng);
         ram.stream = ram.stream.wrapping_add(1);
     }
@@ -214,7 +219,7 @@ where
         // In place of a loss.
         output.flat_mut().copy_from_slice(dy.flat());
         layer.backward(params, x, tape, Some(&mut *gradients), InputGradient::Full);
-        L::Params::COUNT == 0 || Sgd::RULE.step(params, gradients, &mut [], &mut (), 1.0)
+        L::Params::COUNT == 0 || Sgd::RULE.step(params, gradients, &mut [], &mut (), Step::new(1))
     }
 }
 
