@@ -19,6 +19,8 @@ fn main() {
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
     let map = format!("MEMORY {{\n  FLASH : ORIGIN = {flash}, LENGTH = 4M\n  RAM : ORIGIN = {ram}, LENGTH = 4M\n}}\n");
     fs::write(out.join("memory.x"), map).expect("OUT_DIR can be written");
+    // No names of interrupts.
+    fs::write(out.join("device.x"), "").expect("OUT_DIR can be written");
     let workload = env::var(WORKLOAD).unwrap_or_else(|_| "W1".to_owned());
     fs::write(out.join("workload.rs"), format!("type Chosen = workloads::{workload};\n"))
         .expect("OUT_DIR can be written");
