@@ -10,6 +10,8 @@ extern crate std;
 
 pub mod digits;
 mod fingerprint;
+pub mod mlperf_tiny;
 pub mod session;
+pub mod workloads;
 
 pub use fingerprint::parameters_crc32;

@@ -85,8 +85,13 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
 /// # Errors
 /// [`BoardError::TargetMissing`] says how to install it; [`BoardError::Start`] if there is no Rust at all.
 pub fn check_target(machine: Machine) -> Result<(), BoardError> {
+    check_target_of(machine.target())
+}
+
+/// Looks for a Rust target.
+pub(crate) fn check_target_of(target: &'static str) -> Result<(), BoardError> {
     let output = command("rustc")
-        .args(["--print", "target-libdir", "--target", machine.target()])
+        .args(["--print", "target-libdir", "--target", target])
         .stderr(Stdio::null())
         .output()
         .map_err(|source| BoardError::Start { program: "rustc".to_owned(), source })?;
@@ -94,7 +99,7 @@ pub fn check_target(machine: Machine) -> Result<(), BoardError> {
     let has_core = std::fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-")))
     });
-    if has_core { Ok(()) } else { Err(BoardError::TargetMissing { target: machine.target(), toolchain: toolchain() }) }
+    if has_core { Ok(()) } else { Err(BoardError::TargetMissing { target, toolchain: toolchain() }) }
 }
 
 /// The toolchain asked for, if one is.
@@ -103,7 +108,7 @@ fn toolchain() -> Option<String> {
 }
 
 /// A tool of the toolchain, without what a surrounding cargo has left in the environment for its own target.
-fn command(program: &str) -> Command {
+pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     for variable in ["CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER"] {
         command.env_remove(variable);
