@@ -24,7 +24,7 @@ impl<F> std::fmt::Debug for Kinks<F> {
 impl<F: Fn(&[f64]) -> Vec<(f64, [usize; 2])>> Stage for Kinks<F> {
     fn apply(&self, state: &mut State<'_>) {
         for (distance, outputs) in (self.0)(&state.x) {
-            if outputs.iter().any(|output| !state.closed[*output]) {
+            if outputs.iter().any(|output| !state.constant[*output]) {
                 state.note_kink(distance);
             }
         }
