@@ -97,7 +97,7 @@ impl Bench {
         let screen = Screen::new(false);
         if self.json {
             for row in &rows {
-                screen.json(&serde_json::to_value(row)?);
+                screen.line(serde_json::to_string(row)?);
             }
             return Ok(ExitCode::SUCCESS);
         }
