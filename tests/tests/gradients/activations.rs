@@ -41,8 +41,12 @@ fn softplus(x: f64) -> f64 {
     x.exp().ln_1p()
 }
 
-/// The error function, by a series whose terms are all positive.
+/// The error function, by a series whose terms are all of one sign.
 fn erf(x: f64) -> f64 {
+    if x.abs() > 6.0 {
+        // To the last bit; the series would need more terms.
+        return x.signum();
+    }
     let mut term = 2.0 / PI.sqrt() * (-x * x).exp() * x;
     let mut sum = term;
     for n in 1..200 {

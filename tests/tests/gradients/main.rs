@@ -2,10 +2,12 @@
 //! area.
 
 mod activations;
+mod any;
 mod basic;
 mod compositions;
 mod conv;
 mod harness;
+mod layers;
 mod loss;
 mod norm;
 mod pool;
