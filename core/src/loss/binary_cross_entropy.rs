@@ -5,11 +5,13 @@ use crate::layer::InputGradient;
 use crate::loss::{Loss, TargetError, check_probabilities};
 use crate::tensor::Tensor;
 
-/// Sigmoid cross-entropy on logits `z`: each of the `n` elements of an output of any shape is a yes-or-no question of its own, with
-/// the probability `t` of yes as its target, from 0 to 1. The last layer is linear; no sigmoid stands behind it.
+/// Sigmoid cross-entropy on logits `z`: each of the `n` elements of an output of any shape is a yes-or-no question of
+/// its own, with the probability `t` of yes as its target, from 0 to 1. The last layer is linear; no sigmoid stands
+/// behind it.
 ///
-/// `L = Σ (t ln(1 + e^-z) + (1 - t) ln(1 + e^z)) / n`, `dL/dz = (σ(z) - t) / n`. No finite logit overflows. Definition: PyTorch's
-/// `BCEWithLogitsLoss` with its default mean. [`positive_weight`](Self::positive_weight) lets rare positives count for more.
+/// `L = Σ (t ln(1 + e^-z) + (1 - t) ln(1 + e^z)) / n`, `dL/dz = (σ(z) - t) / n`. No finite logit overflows. Definition:
+/// PyTorch's `BCEWithLogitsLoss` with its default mean. [`positive_weight`](Self::positive_weight) lets rare positives
+/// count for more.
 ///
 /// ```
 /// use backpass::{BinaryCrossEntropy, Loss};
@@ -42,8 +44,9 @@ impl<C> PositiveWeight<C> for f32 {}
 impl<const N: usize> PositiveWeight<[f32; N]> for [f32; N] {}
 
 impl BinaryCrossEntropy {
-    /// With the weight of positive targets, p: one number for all elements, or an array of one a channel (the last axis). Above 1 it
-    /// favours recall, below 1 precision; the number of negatives over that of positives balances them. PyTorch's `pos_weight`.
+    /// With the weight of positive targets, p: one number for all elements, or an array of one a channel (the last
+    /// axis). Above 1 it favours recall, below 1 precision; the number of negatives over that of positives balances
+    /// them. PyTorch's `pos_weight`.
     ///
     /// ```
     /// use backpass::{BinaryCrossEntropy, Loss};

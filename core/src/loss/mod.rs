@@ -1,9 +1,9 @@
 //! The losses, one a file. A loss leaves its gradient in place of the network's output.
 //!
-//! A loss is that of one sample. Losses over elements (squared, absolute, Huber, binary cross-entropy, hinge) are means over the
-//! elements of the sample's output: what PyTorch's `reduction="mean"` gives for a batch of that sample. Losses of a class or an angle
-//! are one number a sample; class weights multiply it ([`ConfiguredCrossEntropy`]). A mini-batch takes the mean over its samples,
-//! those that a loss ignores ([`IgnoreClass`]) left out.
+//! A loss is that of one sample. Losses over elements (squared, absolute, Huber, binary cross-entropy, hinge) are means
+//! over the elements of the sample's output: what PyTorch's `reduction="mean"` gives for a batch of that sample. Losses
+//! of a class or an angle are one number a sample; class weights multiply it ([`ConfiguredCrossEntropy`]). A mini-batch
+//! takes the mean over its samples, those that a loss ignores ([`IgnoreClass`]) left out.
 
 pub mod binary_cross_entropy;
 pub mod configured_cross_entropy;
@@ -134,8 +134,8 @@ pub trait Loss<Y, T: ?Sized> {
     /// See [`TargetError`].
     fn check(&self, target: &T) -> Result<(), TargetError>;
 
-    /// Whether nothing is to be learned from samples with this target, which [`check`](Loss::check) lets pass: they have loss 0 and
-    /// no gradient, and do not count in the mean of a mini-batch. By default there are none.
+    /// Whether nothing is to be learned from samples with this target, which [`check`](Loss::check) lets pass: they
+    /// have loss 0 and no gradient, and do not count in the mean of a mini-batch. By default there are none.
     fn is_ignored(&self, target: &T) -> bool {
         let _ = target;
         false

@@ -11,8 +11,8 @@ use proptest::test_runner::TestCaseResult;
 use crate::basic::{Simple, linear};
 use crate::harness::{Check, Goal, Stage, State, Values, compare, config, doubles, pick, soft, values};
 
-/// Notes how near the outputs are to a kink of the loss, at the end of a model. `distances` gives them, with the outputs that must
-/// be able to move for the kink to matter.
+/// Notes how near the outputs are to a kink of the loss, at the end of a model. `distances` gives them, with the
+/// outputs that must be able to move for the kink to matter.
 struct Kinks<F>(F);
 
 impl<F> std::fmt::Debug for Kinks<F> {
