@@ -44,7 +44,7 @@ fn without_arguments_it_trains_the_digits_well_and_writes_a_report() {
     assert!(summary["test_accuracy"].as_f64().unwrap() >= 0.97, "{summary}");
     assert!(summary["test_loss"].as_f64().unwrap() < 0.15, "{summary}");
     assert_eq!(summary["epochs"], 30);
-    assert_eq!(summary["ram_bytes"], 3 * 9640 + 424 + 12);
+    assert_eq!(summary["ram_bytes"], 3 * 9640 + 424 + 20);
     let page = std::fs::read_to_string(folder.path().join("report/report.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("98.6"));
     let image = std::fs::read(folder.path().join("report/learning-curve.png")).unwrap();

@@ -9,6 +9,7 @@
 extern crate std;
 
 pub mod digits;
+pub mod every;
 mod fingerprint;
 pub mod mlperf_tiny;
 pub mod session;

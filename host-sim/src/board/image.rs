@@ -30,7 +30,9 @@ impl Profile {
 pub enum Image {
     /// The digits application.
     Digits,
-    /// Every layer, loss and optimizer, without any panic function to link with; in release only.
+    /// Every layer, loss and optimizer, with a log of what each came to.
+    Every,
+    /// The same without any panic function to link with; in release only.
     NoPanic,
 }
 
@@ -38,6 +40,7 @@ impl Image {
     const fn name(self) -> &'static str {
         match self {
             Self::Digits => "backpass-qemu",
+            Self::Every => "every",
             Self::NoPanic => "no-panic",
         }
     }
@@ -66,8 +69,8 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
     let flags = format!("target.'{}'.rustflags=[\"-C\", \"target-cpu={}\"]", machine.target(), machine.cpu());
     cargo.args(["--config", &flags]);
     cargo.args(["--bin", image.name()]);
-    if image == Image::NoPanic {
-        cargo.args(["--features", "no-panic"]);
+    if image != Image::Digits {
+        cargo.args(["--features", image.name()]);
     }
     if profile == Profile::Release {
         cargo.arg("--release");
