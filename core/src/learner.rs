@@ -68,8 +68,8 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
         forward(&self.network, self.memory, sample, Pass::Predicting)
     }
 
-    /// The loss on a sample, and the output, without learning from it. The loss is 0 where the target is one that the loss
-    /// [ignores](Loss::is_ignored).
+    /// The loss on a sample, and the output, without learning from it. The loss is 0 where the target is one that the
+    /// loss [ignores](Loss::is_ignored).
     ///
     /// # Errors
     /// [`Sample`](ObserveError::Sample), [`Target`](ObserveError::Target) or [`Loss`](ObserveError::Loss), as for
@@ -149,11 +149,12 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
 }
 
 impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
-    /// Learns from one sample: forward, loss, backward. Its gradient is added to what has accumulated. Returns the loss.
+    /// Learns from one sample: forward, loss, backward. Its gradient is added to what has accumulated. Returns the
+    /// loss.
     ///
-    /// Where the target is one that the loss [ignores](Loss::is_ignored), it returns 0 and leaves all as it was, as if there
-    /// had been no such sample: gradients, [`pending`](Self::pending) and [`observed`](Self::observed) counts, what layers measure, and
-    /// the random numbers of the samples to come.
+    /// Where the target is one that the loss [ignores](Loss::is_ignored), it returns 0 and leaves all as it was, as if
+    /// there had been no such sample: gradients, [`pending`](Self::pending) and [`observed`](Self::observed) counts,
+    /// what layers measure, and the random numbers of the samples to come.
     ///
     /// # Errors
     /// The sample is refused, and counted in [`refused`](Self::refused), if it, its target, its loss or its gradient is
@@ -193,7 +194,8 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
 
     /// [`observe`](Self::observe), then [`update`](Self::update). Returns the loss before the step.
     ///
-    /// Where the loss [ignores](Loss::is_ignored) the target and nothing else is pending, there is no step, and it returns 0.
+    /// Where the loss [ignores](Loss::is_ignored) the target and nothing else is pending, there is no step, and it
+    /// returns 0.
     ///
     /// # Errors
     /// [`TrainError`]. Where the step is refused, the gradient is discarded, so that training can go on.

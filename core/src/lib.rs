@@ -35,19 +35,18 @@ pub use inference::Inference;
 pub use init::Initialization;
 pub use layer::{InputGradient, Layer, Pass, open_gate};
 pub use layers::{
-    AveragePool, BatchNorm, BatchNormParams, Bias, BiasOnly, CellGradients, CellTape, CellWeights, Concat, Conv1d,
-    Conv2d, Dense, DepthwiseConv1d, DepthwiseConv2d, Dropout, Elu, Embedding, Flatten, Frozen, FrozenPrefix, Gelu,
-    GeluTanh, GlobalAveragePool, GlobalMaxPool, GroupNorm, Gru, GruCell, HardSigmoid, HardSwish, Identity,
-    InstanceNorm, Keep, Last, LayerNorm, LeakyRelu, LinearBias, LinearLayer, LogSoftmax, Lstm, LstmCell, MaxPool, Mish,
-    NoBias, PRelu, Pad, PerChannel, Projection, Recurrent, RecurrentCell, RecurrentParams, Relu, Relu6, ResetAfter,
-    ResetBefore, ResetForm, Reshape, Residual, ResidualProjection, Returned, RmsNorm, Rnn, RnnActivation, RnnCell,
-    Scale, Selu, Sequence, Shared, Sigmoid, Silu, Softmax, Softplus, Softsign, SplitLast, Tanh, TrainableLast,
-    trainable_last,
+    AveragePool, BatchNorm, BatchNormParams, Bias, BiasOnly, Concat, Conv1d, Conv2d, Dense, DepthwiseConv1d,
+    DepthwiseConv2d, Dropout, Elu, Embedding, Flatten, Frozen, FrozenPrefix, Gelu, GeluTanh, GlobalAveragePool,
+    GlobalMaxPool, GroupNorm, Gru, GruCell, HardSigmoid, HardSwish, Identity, InstanceNorm, Keep, Last, LayerNorm,
+    LeakyRelu, LinearBias, LinearLayer, LogSoftmax, Lstm, LstmCell, MaxPool, Mish, NoBias, PRelu, Pad, PerChannel,
+    Projection, Recurrent, RecurrentCell, RecurrentParams, Relu, Relu6, ResetAfter, ResetBefore, Reshape, Residual,
+    ResidualProjection, RmsNorm, Rnn, RnnCell, Scale, Selu, Sequence, Shared, Sigmoid, Silu, Softmax, Softplus,
+    Softsign, SplitLast, Tanh, TrainableLast, trainable_last,
 };
 pub use learner::Learner;
 pub use loss::{
     BinaryCrossEntropy, ClassWeights, ConfiguredCrossEntropy, CosineEmbedding, CrossEntropy, Hinge, Huber, IgnoreClass,
-    Loss, MeanAbsoluteError, MeanSquaredError, NegativeLogLikelihood, TargetError, Unweighted,
+    Loss, MeanAbsoluteError, MeanSquaredError, NegativeLogLikelihood, PositiveWeight, TargetError, Unweighted,
     WeightedBinaryCrossEntropy,
 };
 pub use memory::Memory;

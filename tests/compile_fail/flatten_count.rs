@@ -1,5 +1,5 @@
 //! An image of 64 pixels flattened to 63.
-// says: Flatten<N>: N is not the number of elements of its input
+// says: Flatten: the input has 64 elements, but the output is declared 63
 
 use backpass::{CrossEntropy, Dense, Flatten, Learner, Memory, Sgd};
 

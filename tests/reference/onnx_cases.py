@@ -169,16 +169,18 @@ def main() -> None:
         raise ValueError(f"there are no cases of {', '.join(sorted(unused))}")
     for case in sorted(cases, key=lambda case: (case.operator, case.name)):
         try:
-            for run in runs_of(case):
-                name = f"{case.name}/{run.part}" if run.part else case.name
-                runs.setdefault(case.operator, []).append((name, run))
-                for tensor, values in run.tensors.items():
-                    store.add(f"{name}/{tensor}", values)
-                for output in run.unreturned:
-                    unreturned[f"{case.operator}: {output}"] = unreturned.get(f"{case.operator}: {output}", 0) + 1
+            of_case = runs_of(case)
             count += 1
         except NotApplicable as why:
+            of_case = why.runs
             skipped.setdefault(why.reason, []).append(case.name)
+        for run in of_case:
+            name = f"{case.name}/{run.part}" if run.part else case.name
+            runs.setdefault(case.operator, []).append((name, run))
+            for tensor, values in run.tensors.items():
+                store.add(f"{name}/{tensor}", values)
+            for output in run.unreturned:
+                unreturned[f"{case.operator}: {output}"] = unreturned.get(f"{case.operator}: {output}", 0) + 1
     if unused := set(Reason) - skipped.keys():
         raise ValueError(f"reasons that no case has: {', '.join(sorted(unused))}")
 

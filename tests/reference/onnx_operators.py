@@ -32,15 +32,18 @@ class Reason(StrEnum):
     PAD_MODE = "integer type, and pads with something else than a constant"
     NEGATIVE_INDEX = "negative index: tokens are numbered from 0"
     MASK = "random mask of another generator"
-    BATCH_STATISTICS = "statistics of the batch: samples come one by one, and the running statistics normalise"
+    BATCH_STATISTICS = "normalises by the statistics of the batch: samples come one by one, and the running ones normalise (what they become is compared)"
     PEEPHOLES = "peepholes: gates do not see the cells"
     POOL_DILATION = "dilated pool"
 
 
 class NotApplicable(Exception):
-    def __init__(self, reason: Reason) -> None:
+    """Why a case does not count as run, and what of it is compared all the same."""
+
+    def __init__(self, reason: Reason, runs: "list[Run] | None" = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.runs = runs or []
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def layer(
     """A layer on a batch of samples [batch][sample]."""
     assert x.dtype == np.float32 and y.dtype == np.float32 and len(x) == len(y)
     tensors = {"x": x, "y": y, **(parameters or {}), **more}
-    return Run(f"{method}::<{shape_of(x, 1)}, _>", [layer], tensors, part, unreturned or [])
+    return Run(f"{method}::<{shape_of(x, 1)}>", [layer], tensors, part, unreturned or [])
 
 
 def whole(layer_: str, x: np.ndarray, y: np.ndarray, parameters: dict[str, np.ndarray] | None = None, **more: Any) -> Run:
@@ -334,10 +337,14 @@ def batch_norm(case: Case) -> Runs:
     inputs = case.inputs
     names = {"weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var"}
     parameters = {ours: inputs[theirs] for ours, theirs in names.items()}
-    if case.attributes["training_mode"]:
-        raise NotApplicable(Reason.BATCH_STATISTICS)
     norm = f"BatchNorm {{ {epsilon(case)}, ..BatchNorm::new() }}"
-    return layer(norm, channels_last(inputs["X"]), channels_last(case.outputs["Y"]), parameters)
+    x = channels_last(inputs["X"])
+    if case.attributes["training_mode"]:
+        assert case.attributes["momentum"] == np.float32(0.9)
+        after = {f"after/{name}": case.outputs[name] for name in ["running_mean", "running_var"]}
+        run = Run(f"running_statistics::<{shape_of(x, 1)}>", [norm], {"x": x, **parameters, **after})
+        raise NotApplicable(Reason.BATCH_STATISTICS, [run])
+    return layer(norm, x, channels_last(case.outputs["Y"]), parameters)
 
 
 # Activations.
@@ -542,7 +549,57 @@ def class_loss(method: str, scores: str, labels: str, weights: str, output: str)
     return run
 
 
+# Optimizers.
+
+
+def settings(layer: str, fields: dict[str, float], others: str) -> str:
+    given = ", ".join(f"{name}: {number(value)}" for name, value in fields.items())
+    return f"{layer} {{ {given}, ..{others} }}"
+
+
+def optimizer(moments: int, method: str, rule: Callable[[dict[str, Any], float], str]) -> Callable[[Case], Runs]:
+    """One step, the first, of one or two tensors, which are the weight and the bias of a layer."""
+
+    def run(case: Case) -> Runs:
+        assert case.inputs["T"] == 0 and not case.attributes.get("norm_coefficient_post"), case.name
+        given, found = case.inputs["inputs"], case.outputs["outputs"]
+        count = len(given) // (2 + moments)
+        names = ["weight", "bias"][:count]
+        tensors = {}
+        for role, values in [("before", given), ("after", found)]:
+            # Of the weights, the gradients before the step, and the moments, one for each tensor.
+            kinds = ["weights", *(["gradients"] if role == "before" else []), *(f"moments{i}" for i in range(moments))]
+            for i, kind in enumerate(kinds):
+                for name, value in zip(names, values[i * count :], strict=False):
+                    tensors[f"{role}/{kind}/{name}"] = value
+        types = ", ".join(shape_of(value) for value in [*given[:count], np.empty(0)][:2])
+        return Run(f"{method}::<Linear<{types}>>", [rule(case.attributes, case.inputs["R"])], tensors)
+
+    return run
+
+
+def adagrad(attributes: dict[str, Any], rate: float) -> str:
+    fields = {"learning_rate_decay": "decay_factor", "epsilon": "epsilon", "l2": "norm_coefficient"}
+    values = {ours: attributes[theirs] for ours, theirs in fields.items()}
+    return settings("Adagrad", values, f"Adagrad::new({number(rate)})")
+
+
+def adam(attributes: dict[str, Any], rate: float) -> str:
+    fields = {"beta1": "alpha", "beta2": "beta", "epsilon": "epsilon", "l2": "norm_coefficient"}
+    values = {ours: attributes[theirs] for ours, theirs in fields.items()}
+    return settings("Adam", values, f"Adam::new({number(rate)})")
+
+
+def momentum(attributes: dict[str, Any], rate: float) -> str:
+    """`beta`, one minus the dampening, has no part in the first step."""
+    values = {"dampening": 1 - np.float32(attributes["beta"]), "l2": attributes["norm_coefficient"]}
+    rule = f"Momentum::new({number(rate)}, {number(attributes['alpha'])})"
+    return settings("Momentum", values, rule + {"standard": "", "nesterov": ".nesterov()"}[attributes["mode"]])
+
+
 OPERATORS: dict[str, Callable[[Case], Runs]] = {
+    "Adagrad": optimizer(1, "optimizer", adagrad),
+    "Adam": optimizer(2, "adam", adam),
     "Add": add,
     "AveragePool": average_pool,
     "BatchNormalization": batch_norm,
@@ -570,6 +627,7 @@ OPERATORS: dict[str, Callable[[Case], Runs]] = {
     "MatMul": matmul,
     "MaxPool": max_pool,
     "Mish": activation("Mish"),
+    "Momentum": optimizer(1, "optimizer", momentum),
     "NegativeLogLikelihoodLoss": class_loss("negative_log_likelihood", "input", "target", "weight", "loss"),
     "PRelu": prelu,
     "Pad": pad,
@@ -591,19 +649,19 @@ OPERATORS: dict[str, Callable[[Case], Runs]] = {
 
 OTHERS = frozenset(
     """
-    Abs Acos Acosh Adagrad Adam AffineGrid And ArgMax ArgMin ArrayFeatureExtractor Asin Asinh Atan Atanh Attention
-    Bernoulli Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow Cast CastLike
+    Abs Acos Acosh AffineGrid And ArgMax ArgMin ArrayFeatureExtractor Asin Asinh Atan Atanh Attention Bernoulli
+    Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow Cast CastLike
     CausalConvWithState Ceil Celu CenterCropPad Col2Im Compress Constant ConstantOfShape ConvInteger ConvTranspose
     Cos Cosh CumProd CumSum DFT DeformConv DepthToSpace DequantizeLinear Det Div DynamicQuantizeLinear Einsum Equal
     Erf Exp Expand EyeLike FlexAttention Floor GatherElements GatherND Greater GreaterOrEqual GridSample
     HammingWindow HannWindow Hardmax If ImageDecoder IsInf IsNaN LRN LabelEncoder Less LessOrEqual LinearAttention
     Log Loop LpNormalization LpPool MatMulInteger Max MaxUnpool Mean MeanVarianceNormalization MelWeightMatrix Min
-    Mod Momentum Mul Neg NonMaxSuppression NonZero Not OneHot OptionalGetElement OptionalHasElement Or Pow
-    QLinearConv QLinearMatMul QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp
-    ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Resize ReverseSequence
-    RoiAlign RotaryEmbedding Round STFT Scan Scatter ScatterElements ScatterND SequenceInsert SequenceMap Shape
-    Shrink Sign Sin Sinh Size Slice SpaceToDepth Split SplitToSequence Sqrt StringConcat StringNormalizer
-    StringSplit Sub Sum SwiGLU Tan TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose TreeEnsemble
-    Trilu Unique Upsample Where Xor
+    Mod Mul Neg NonMaxSuppression NonZero Not OneHot OptionalGetElement OptionalHasElement Or Pow QLinearConv
+    QLinearMatMul QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
+    ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Resize ReverseSequence RoiAlign
+    RotaryEmbedding Round STFT Scan Scatter ScatterElements ScatterND SequenceInsert SequenceMap Shape Shrink Sign
+    Sin Sinh Size Slice SpaceToDepth Split SplitToSequence Sqrt StringConcat StringNormalizer StringSplit Sub Sum
+    SwiGLU Tan TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose TreeEnsemble Trilu Unique Upsample
+    Where Xor
     """.split()
 )

@@ -1,8 +1,9 @@
 //! The RAM of training, as the compiler knows it.
 
 use backpass::{
-    Adam, CrossEntropy, Dense, Flatten, Layer, LeakyRelu, Learner, Memory, Momentum, NoBias, Optimizer, Params, Relu,
-    Sgd, Sigmoid, Tanh, Tensor,
+    Adam, BiasOnly, Conv2d, CrossEntropy, Dense, Flatten, Frozen, FrozenPrefix, GlobalAveragePool, Image, Inference,
+    Layer, LeakyRelu, Learner, Memory, Momentum, NoBias, Optimizer, Params, Relu, Sgd, Sigmoid, Tanh, Tensor,
+    TrainableLast,
 };
 
 /// 64 inputs, 32 hidden units with ReLU, 10 classes.
@@ -76,6 +77,68 @@ fn the_learner_adds_a_reference_and_its_settings_only() {
     type WithSgd<'m> = Learner<'m, Digits, [f32; 64], CrossEntropy, Sgd>;
     type WithAdam<'m> = Learner<'m, Digits, [f32; 64], CrossEntropy, Adam>;
     assert_eq!(size_of::<WithSgd<'_>>(), size_of::<&()>() + size_of::<Sgd>());
-    // Five settings of 4 bytes, filled up to a reference's alignment.
-    assert_eq!(size_of::<WithAdam<'_>>(), (size_of::<&()>() + 20).next_multiple_of(align_of::<&()>()));
+    // Six settings of 4 bytes, filled up to a reference's alignment.
+    assert_eq!(size_of::<WithAdam<'_>>(), (size_of::<&()>() + 24).next_multiple_of(align_of::<&()>()));
+}
+
+/// A grey image of 16 by 16.
+type Photo = Image<16, 16, 1>;
+/// Seven convolutions, the first three at the image's own size.
+type Body = (
+    (Conv2d<Image<16, 16, 8>, 3>, Relu),
+    (Conv2d<Image<16, 16, 8>, 3>, Relu),
+    (Conv2d<Image<16, 16, 8>, 3>, Relu),
+    (Conv2d<Image<8, 8, 16>, 3, 2>, Relu),
+    (Conv2d<Image<8, 8, 16>, 3>, Relu),
+    (Conv2d<Image<4, 4, 32>, 3, 2>, Relu),
+    (Conv2d<Image<4, 4, 32>, 3>, Relu),
+    GlobalAveragePool,
+);
+type Head = Dense<4>;
+/// The body with its weights in flash, learning its biases.
+type Biases = (
+    (BiasOnly<Conv2d<Image<16, 16, 8>, 3>, Photo>, Relu),
+    (BiasOnly<Conv2d<Image<16, 16, 8>, 3>, Image<16, 16, 8>>, Relu),
+    (BiasOnly<Conv2d<Image<16, 16, 8>, 3>, Image<16, 16, 8>>, Relu),
+    (BiasOnly<Conv2d<Image<8, 8, 16>, 3, 2>, Image<16, 16, 8>>, Relu),
+    (BiasOnly<Conv2d<Image<8, 8, 16>, 3>, Image<8, 8, 16>>, Relu),
+    (BiasOnly<Conv2d<Image<4, 4, 32>, 3, 2>, Image<8, 8, 16>>, Relu),
+    (BiasOnly<Conv2d<Image<4, 4, 32>, 3>, Image<4, 4, 32>>, Relu),
+    GlobalAveragePool,
+);
+
+/// Weights and biases of the body, its biases alone, and the head's parameters.
+const BODY: usize = (9 * 8 + 2 * 9 * 8 * 8 + 9 * 8 * 16 + 9 * 16 * 16 + 9 * 16 * 32 + 9 * 32 * 32) + BODY_BIASES;
+const BODY_BIASES: usize = 3 * 8 + 2 * 16 + 2 * 32;
+const HEAD: usize = 32 * 4 + 4;
+/// The image, and the output of each layer of the body and the head.
+const TAPE: usize = 256 + 3 * 2048 + 2 * 1024 + 2 * 512 + 32 + 4;
+/// The largest activation.
+const LARGEST: usize = 16 * 16 * 8;
+
+#[test]
+fn layers_that_do_not_learn_take_no_ram_and_a_frozen_prefix_two_buffers() {
+    fn row<N: Layer<Photo>>(what: &str, parameters: usize, activations: usize) {
+        check_all::<N, Photo>(parameters, activations);
+        type Ram<N> = Memory<N, Photo, Adam>;
+        let parts = Ram::<N>::PARTS.map(|(_, bytes)| bytes);
+        let [params, gradients, moments, activations, _] = parts;
+        println!("{what:<38} {params:>7} {gradients:>9} {moments:>7} {activations:>11} {:>7}", Ram::<N>::TOTAL);
+    }
+    let titles = ("what learns, with Adam: bytes of", "weights", "gradients", "moments", "activations", "all");
+    println!("{:<38} {:>7} {:>9} {:>7} {:>11} {:>7}", titles.0, titles.1, titles.2, titles.3, titles.4, titles.5);
+    row::<(Body, Head)>("all of it", BODY + HEAD, TAPE);
+    row::<(Biases, Head)>("the body's biases and the head", BODY_BIASES + HEAD, TAPE);
+    row::<(Frozen<Body, Photo>, Head)>("the head, body frozen", HEAD, TAPE);
+    type Prefix = FrozenPrefix<Body, Photo, LARGEST>;
+    row::<(Prefix, Head)>("the head, body a frozen prefix", HEAD, 256 + 2 * LARGEST + 4);
+    type Net = (Body, Head);
+    row::<TrainableLast<1, Net, Photo, LARGEST>>("the same, as the trainable last stage", HEAD, 256 + 2 * LARGEST + 4);
+
+    // The buffers are as large as the largest activation, and no larger.
+    assert_eq!(<Body as Inference<Photo>>::BUFFER, LARGEST);
+    // The longer the prefix, the more it saves: another layer of any size within costs nothing.
+    type Longer = (Body, Dense<1000>, Relu, Dense<2000>);
+    assert_eq!(<Longer as Inference<Photo>>::BUFFER, LARGEST);
+    assert_eq!(size_of::<<FrozenPrefix<Longer, Photo, LARGEST> as Layer<Photo>>::Tape>(), 4 * 2 * LARGEST);
 }

@@ -241,62 +241,45 @@ where
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sets;
 
+/// What is called with a slice's name, its parameters, gradients and `N` moments.
+pub type Visitor<'v, const N: usize> = dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) + 'v;
+
 /// How `N` sets of moments, 0 to 3, are visited beside parameters and gradients.
 pub trait SideBySide<const N: usize> {
     /// Calls `visitor` with each slice of parameters, gradients and moments.
-    fn visit<P: Params>(
-        params: &mut P,
-        gradients: &mut P,
-        moments: &mut [P; N],
-        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]),
-    );
+    fn visit<P: Params>(params: &mut P, gradients: &mut P, moments: &mut [P; N], visitor: &mut Visitor<'_, N>);
 
     /// The moments, weight by weight. Without any, there is no end to them.
-    fn rows<'a>(moments: [&'a mut [f32]; N]) -> impl Iterator<Item = [&'a mut f32; N]>;
+    fn rows(moments: [&mut [f32]; N]) -> impl Iterator<Item = [&mut f32; N]>;
 }
 
 impl SideBySide<0> for Sets {
-    fn visit<P: Params>(
-        params: &mut P,
-        gradients: &mut P,
-        []: &mut [P; 0],
-        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; 0]),
-    ) {
+    fn visit<P: Params>(params: &mut P, gradients: &mut P, []: &mut [P; 0], visitor: &mut Visitor<'_, 0>) {
         P::visit_mut([params, gradients], None, &mut |name, [p, g]| visitor(name, p, g, []));
     }
 
-    fn rows<'a>([]: [&'a mut [f32]; 0]) -> impl Iterator<Item = [&'a mut f32; 0]> {
+    fn rows([]: [&mut [f32]; 0]) -> impl Iterator<Item = [&mut f32; 0]> {
         core::iter::repeat_with(|| [])
     }
 }
 
 impl SideBySide<1> for Sets {
-    fn visit<P: Params>(
-        params: &mut P,
-        gradients: &mut P,
-        [first]: &mut [P; 1],
-        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; 1]),
-    ) {
+    fn visit<P: Params>(params: &mut P, gradients: &mut P, [first]: &mut [P; 1], visitor: &mut Visitor<'_, 1>) {
         P::visit_mut([params, gradients, first], None, &mut |name, [p, g, a]| visitor(name, p, g, [a]));
     }
 
-    fn rows<'a>([first]: [&'a mut [f32]; 1]) -> impl Iterator<Item = [&'a mut f32; 1]> {
+    fn rows([first]: [&mut [f32]; 1]) -> impl Iterator<Item = [&mut f32; 1]> {
         first.iter_mut().map(|a| [a])
     }
 }
 
 impl SideBySide<2> for Sets {
-    fn visit<P: Params>(
-        params: &mut P,
-        gradients: &mut P,
-        [first, second]: &mut [P; 2],
-        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; 2]),
-    ) {
+    fn visit<P: Params>(params: &mut P, gradients: &mut P, [first, second]: &mut [P; 2], visitor: &mut Visitor<'_, 2>) {
         let sets = [params, gradients, first, second];
         P::visit_mut(sets, None, &mut |name, [p, g, a, b]| visitor(name, p, g, [a, b]));
     }
 
-    fn rows<'a>([first, second]: [&'a mut [f32]; 2]) -> impl Iterator<Item = [&'a mut f32; 2]> {
+    fn rows([first, second]: [&mut [f32]; 2]) -> impl Iterator<Item = [&mut f32; 2]> {
         first.iter_mut().zip(second).map(|(a, b)| [a, b])
     }
 }
@@ -306,13 +289,13 @@ impl SideBySide<3> for Sets {
         params: &mut P,
         gradients: &mut P,
         [first, second, third]: &mut [P; 3],
-        visitor: &mut dyn FnMut(Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; 3]),
+        visitor: &mut Visitor<'_, 3>,
     ) {
         let sets = [params, gradients, first, second, third];
         P::visit_mut(sets, None, &mut |name, [p, g, a, b, c]| visitor(name, p, g, [a, b, c]));
     }
 
-    fn rows<'a>([first, second, third]: [&'a mut [f32]; 3]) -> impl Iterator<Item = [&'a mut f32; 3]> {
+    fn rows([first, second, third]: [&mut [f32]; 3]) -> impl Iterator<Item = [&mut f32; 3]> {
         first.iter_mut().zip(second).zip(third).map(|((a, b), c)| [a, b, c])
     }
 }

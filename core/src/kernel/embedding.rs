@@ -28,3 +28,15 @@ pub(crate) fn backward(x: &[f32], dy: &[f32], gradient: &mut [f32], width: usize
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_comes_twice_adds_up_and_one_that_is_none_changes_nothing() {
+        let mut gradient = [1.0; 6];
+        backward(&[2.0, 3.0, 0.5, 2.0, -1.0], &[1.0, 2.0, 9.0, 9.0, 9.0, 9.0, 4.0, 8.0, 9.0, 9.0], &mut gradient, 2);
+        assert_eq!(gradient, [1.0, 1.0, 1.0, 1.0, 6.0, 11.0]);
+    }
+}

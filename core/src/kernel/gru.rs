@@ -124,3 +124,83 @@ fn candidate_before(r: &mut [f32], dh: &mut [f32], before: &[f32], mut units: Un
         *dh += m * gate;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::kernel::recurrent::testing::{Layer, Results, check, sum};
+
+    fn sigmoid(a: f32) -> f32 {
+        1.0 / (1.0 + libm::expf(-a))
+    }
+
+    fn definition(reset_after: bool, layer: &Layer) -> Results {
+        let (h, width) = (layer.hidden, layer.width);
+        let (mut states, mut gates) = (vec![vec![0.0; h]], Vec::new());
+        for t in 0..layer.steps {
+            let before = states[t].clone();
+            let from_input = |j: usize| sum(layer.bias(j), layer.x(t), &layer.w, width, j);
+            let gate = |j: usize| sigmoid(sum(from_input(j), &before, &layer.u, width, j));
+            let r: Vec<f32> = (0..h).map(gate).collect();
+            let z: Vec<f32> = (h..2 * h).map(gate).collect();
+            let q: Vec<f32> = (0..h).map(|j| sum(layer.bias(3 * h + j), &before, &layer.u, width, 2 * h + j)).collect();
+            let reset: Vec<f32> = (0..h).map(|j| r[j] * before[j]).collect();
+            let n: Vec<f32> = (0..h)
+                .map(|j| match reset_after {
+                    true => libm::tanhf(from_input(2 * h + j) + r[j] * q[j]),
+                    false => libm::tanhf(sum(from_input(2 * h + j), &reset, &layer.u, width, 2 * h + j)),
+                })
+                .collect();
+            states.push((0..h).map(|j| n[j] + z[j] * (before[j] - n[j])).collect());
+            gates.push([r, z, n, q]);
+        }
+        let mut results = layer.results(&states);
+        let mut dh = layer.dy(layer.steps - 1).to_vec();
+        for t in (0..layer.steps).rev() {
+            let ([r, z, n, q], before) = (&gates[t], &states[t]);
+            let dn: Vec<f32> = (0..h).map(|j| dh[j] * (1.0 - z[j]) * (1.0 - n[j] * n[j])).collect();
+            let dz: Vec<f32> = (0..h).map(|j| dh[j] * (before[j] - n[j]) * (z[j] * (1.0 - z[j]))).collect();
+            let mut direct: Vec<f32> = (0..h).map(|j| dh[j] * z[j]).collect();
+            let dq: Vec<f32> = (0..h).map(|j| dn[j] * r[j]).collect();
+            let dr: Vec<f32> = (0..h)
+                .map(|j| {
+                    let slope = r[j] * (1.0 - r[j]);
+                    if reset_after {
+                        return dn[j] * q[j] * slope;
+                    }
+                    let m = layer.add_hidden(&mut results, j, r[j] * before[j], 2 * h, &dn);
+                    direct[j] += m * r[j];
+                    m * before[j] * slope
+                })
+                .collect();
+            let d = [dr.as_slice(), &dz, &dn].concat();
+            layer.add_input(&mut results, t, &d);
+            results.gb.iter_mut().zip(d.iter().chain(&dq)).for_each(|(g, d)| *g += d);
+            let through = if reset_after { [dr, dz, dq].concat() } else { [dr, dz].concat() };
+            if t > 0 {
+                let dy = layer.dy(t - 1);
+                let unit = |k: usize| {
+                    layer.add_hidden(&mut results, k, before[k], 0, &through) + direct[k] + dy.get(k).unwrap_or(&0.0)
+                };
+                dh = (0..h).map(unit).collect();
+            }
+        }
+        results
+    }
+
+    #[test]
+    fn sums_in_the_documented_order_for_every_size() {
+        for reset_after in [true, false] {
+            let kept = rows(reset_after);
+            check(
+                [3, kept, kept, 0],
+                |weights, x, tape, pass| forward(reset_after, weights, x, tape, pass),
+                |weights, x, tape, gradients, want| backward(reset_after, weights, x, tape, gradients, want),
+                |layer| definition(reset_after, layer),
+            );
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Losses over the elements of an output, over a margin between classes, and over the angle between vectors.
 //!
-//! Each comes as a loss alone and as a loss whose gradient takes the output's place; both go through the same operations,
-//! so they give the same bits. Sums run in rising order. A mean divides each term before it is added
+//! Each comes as a loss alone and as a loss whose gradient takes the output's place; both go through the same
+//! operations, so they give the same bits. Sums run in rising order. A mean divides each term before it is added
 //! (`scale` = 1 / n is multiplied first), so a mean that is in range does not overflow on the way.
 
 use crate::kernel::elementwise;
@@ -76,9 +76,9 @@ pub(crate) fn binary_hinge(margin: f32, squared: bool) -> impl Fn(f32, f32, f32)
 
 /// (p t ln(1 + e^-z) + (1 - t) ln(1 + e^z)) s for the logit z, and ((1 - t) σ(z) - p t σ(-z)) s.
 ///
-/// With `e = exp(-|z|)` the logarithms are `ln(1 + e)`, and |z| more on the side where the exponent is positive; the sigmoids are
-/// `1 / (1 + e)` and `e / (1 + e)`. So nothing overflows and no small number is a difference of large ones.
-/// `positive` gives p, element after element.
+/// With `e = exp(-|z|)` the logarithms are `ln(1 + e)`, and |z| more on the side where the exponent is positive; the
+/// sigmoids are `1 / (1 + e)` and `e / (1 + e)`. So nothing overflows and no small number is a difference of large
+/// ones. `positive` gives p, element after element.
 pub(crate) fn binary_cross_entropy<'w>(
     mut positive: impl Iterator<Item = &'w f32>,
 ) -> impl FnMut(f32, f32, f32) -> (f32, f32) {
@@ -96,8 +96,8 @@ pub(crate) fn binary_cross_entropy<'w>(
 
 /// How far each logit of another class comes into the margin of class `t`: `m[j] = margin - z[t] + z[j]`.
 ///
-/// Halves are computed, because the difference of two logits may be beyond f32 where its share of the mean is not. Halving
-/// and doubling are exact.
+/// Halves are computed, because the difference of two logits may be beyond f32 where its share of the mean is not.
+/// Halving and doubling are exact.
 struct Margin {
     /// Half of margin - z[t].
     half: f32,

@@ -101,3 +101,62 @@ fn gates_backward(gates: &mut [f32], cell: &mut [f32], dh: &[f32], before: &[f32
         *k = dc * forget;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::kernel::recurrent::testing::{Layer, Results, check, sum};
+
+    fn sigmoid(a: f32) -> f32 {
+        1.0 / (1.0 + libm::expf(-a))
+    }
+
+    fn definition(layer: &Layer) -> Results {
+        let (h, width) = (layer.hidden, layer.width);
+        let (mut states, mut cells, mut gates) = (vec![vec![0.0; h]], vec![vec![0.0; h]], Vec::new());
+        for t in 0..layer.steps {
+            let a = |j: usize| {
+                let input = sum(layer.bias(j), layer.x(t), &layer.w, width, j);
+                sum(input, &states[t], &layer.u, width, j)
+            };
+            let gate = |g: usize, f: fn(f32) -> f32| -> Vec<f32> { (g * h..(g + 1) * h).map(|j| f(a(j))).collect() };
+            let [i, f, g, o] = [gate(0, sigmoid), gate(1, sigmoid), gate(2, libm::tanhf), gate(3, sigmoid)];
+            let cell: Vec<f32> = (0..h).map(|j| f[j] * cells[t][j] + i[j] * g[j]).collect();
+            states.push((0..h).map(|j| o[j] * libm::tanhf(cell[j])).collect());
+            cells.push(cell);
+            gates.push([i, f, g, o]);
+        }
+        let mut results = layer.results(&states);
+        let (mut dh, mut dc) = (layer.dy(layer.steps - 1).to_vec(), vec![0.0; h]);
+        for t in (0..layer.steps).rev() {
+            let [i, f, g, o] = &gates[t];
+            let mut d = vec![0.0; 4 * h];
+            for j in 0..h {
+                let k = libm::tanhf(cells[t + 1][j]);
+                let cell = dc[j] + dh[j] * o[j] * (1.0 - k * k);
+                d[j] = cell * g[j] * (i[j] * (1.0 - i[j]));
+                d[h + j] = cell * cells[t][j] * (f[j] * (1.0 - f[j]));
+                d[2 * h + j] = cell * i[j] * (1.0 - g[j] * g[j]);
+                d[3 * h + j] = dh[j] * k * (o[j] * (1.0 - o[j]));
+                dc[j] = cell * f[j];
+            }
+            layer.add_input(&mut results, t, &d);
+            results.gb.iter_mut().zip(&d).for_each(|(g, d)| *g += d);
+            if t > 0 {
+                let dy = layer.dy(t - 1);
+                dh = (0..h)
+                    .map(|k| layer.add_hidden(&mut results, k, states[t][k], 0, &d) + dy.get(k).unwrap_or(&0.0))
+                    .collect();
+            }
+        }
+        results
+    }
+
+    #[test]
+    fn sums_in_the_documented_order_for_every_size() {
+        check([4, 4, 4, 1], forward, backward, definition);
+    }
+}

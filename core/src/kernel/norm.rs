@@ -205,3 +205,145 @@ impl Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::rng::Rng;
+
+    const WANTS: [InputGradient; 4] =
+        [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive, InputGradient::WhereBelow(1.0)];
+
+    /// About a quarter zeros, as ReLU leaves them.
+    fn random(n: usize, rng: &mut Rng) -> Vec<f32> {
+        (0..n).map(|_| if rng.below(4) == 0 { 0.0 } else { rng.symmetric(2.0) }).collect()
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    /// What is left in place of `x` for its gradient.
+    fn left(x: f32, dx: f32, want: InputGradient) -> f32 {
+        match want {
+            InputGradient::Unused => x,
+            InputGradient::Full => dx,
+            _ if x == 0.0 => x,
+            _ => want.at(x, dx),
+        }
+    }
+
+    /// The formulas of the page, element by element: positions, then the group's channels.
+    #[test]
+    fn groups_are_summed_in_the_documented_order() {
+        let mut rng = Rng::new(2);
+        for (positions, channels, count) in [(1, 1, 1), (1, 7, 1), (5, 4, 2), (3, 6, 3), (4, 3, 3), (6, 2, 1)] {
+            let (x, dy) = (random(positions * channels, &mut rng), random(positions * channels, &mut rng));
+            let (weight, bias) = (random(channels, &mut rng), random(channels, &mut rng));
+            let width = channels / count;
+            let mut expected_y = vec![0.0; x.len()];
+            let (mut expected_gw, mut expected_gb) = (vec![0.5; channels], vec![0.25; channels]);
+            let mut expected_dx = vec![0.0; x.len()];
+            for group in 0..count {
+                let members = |i: &usize| i % channels / width == group;
+                let members: Vec<usize> = (0..x.len()).filter(members).collect();
+                let len = members.len() as f32;
+                let (mut mean, mut squares) = (0.0, 0.0);
+                members.iter().for_each(|&i| mean += x[i]);
+                mean /= len;
+                members.iter().for_each(|&i| squares += (x[i] - mean) * (x[i] - mean));
+                let inverse = 1.0 / math::sqrt(squares / len + 1e-3);
+                let normal = |i: usize| (x[i] - mean) * inverse;
+                let (mut sum, mut product) = (0.0, 0.0);
+                for &i in &members {
+                    let channel = i % channels;
+                    expected_y[i] = normal(i) * weight[channel] + bias[channel];
+                    sum += dy[i] * weight[channel];
+                    product += dy[i] * weight[channel] * normal(i);
+                    expected_gw[channel] += dy[i] * normal(i);
+                    expected_gb[channel] += dy[i];
+                }
+                for &i in &members {
+                    let rest = dy[i] * weight[i % channels] - sum / len - normal(i) * (product / len);
+                    expected_dx[i] = inverse * rest;
+                }
+            }
+            let mut y = vec![9.0; x.len()];
+            forward(&x, &mut y, &weight, &bias, count, 1e-3);
+            assert_eq!(bits(&y), bits(&expected_y));
+            for want in WANTS {
+                let mut dx = x.clone();
+                let (mut gw, mut gb) = (vec![0.5; channels], vec![0.25; channels]);
+                backward(&mut dx, &dy, &weight, Some((&mut gw, &mut gb)), count, 1e-3, want);
+                assert_eq!((bits(&gw), bits(&gb)), (bits(&expected_gw), bits(&expected_gb)));
+                let expected: Vec<f32> = x.iter().zip(&expected_dx).map(|(x, dx)| left(*x, *dx, want)).collect();
+                assert_eq!(bits(&dx), bits(&expected), "{positions} by {channels} in {count}, {want:?}");
+                let mut frozen = x.clone();
+                backward(&mut frozen, &dy, &weight, None, count, 1e-3, want);
+                assert_eq!(bits(&frozen), bits(&dx));
+            }
+        }
+    }
+
+    #[test]
+    fn root_mean_squares_are_summed_in_rising_order() {
+        let mut rng = Rng::new(3);
+        for len in 1..12 {
+            let (x, dy, weight) = (random(len, &mut rng), random(len, &mut rng), random(len, &mut rng));
+            let mut squares = 0.0;
+            x.iter().for_each(|x| squares += x * x);
+            let inverse = 1.0 / math::sqrt(squares / len as f32 + 1e-3);
+            let mut y = vec![9.0; len];
+            rms_forward(&x, &mut y, &weight, 1e-3);
+            let expected: Vec<f32> = (0..len).map(|i| x[i] * inverse * weight[i]).collect();
+            assert_eq!(bits(&y), bits(&expected));
+            let mut product = 0.0;
+            (0..len).for_each(|i| product += dy[i] * weight[i] * (x[i] * inverse));
+            let expected_gradient: Vec<f32> = (0..len).map(|i| 0.5 + dy[i] * (x[i] * inverse)).collect();
+            for want in WANTS {
+                let (mut dx, mut gradient) = (x.clone(), vec![0.5; len]);
+                rms_backward(&mut dx, &dy, &weight, Some(&mut gradient), 1e-3, want);
+                assert_eq!(bits(&gradient), bits(&expected_gradient));
+                let at = |i: usize| inverse * (dy[i] * weight[i] - x[i] * inverse * (product / len as f32));
+                let expected: Vec<f32> = (0..len).map(|i| left(x[i], at(i), want)).collect();
+                assert_eq!(bits(&dx), bits(&expected), "{len}, {want:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_channel_is_every_stepth_element_in_rising_order() {
+        let mut rng = Rng::new(4);
+        let channel = Channel { weight: 0.75, bias: -0.5, mean: 0.25, variance: 1.5 };
+        for (positions, channels) in [(1, 1), (5, 1), (4, 3), (7, 2)] {
+            let (x, dy) = (random(positions * channels, &mut rng), random(positions * channels, &mut rng));
+            for first in 0..channels {
+                let inverse = 1.0 / math::sqrt(1.5 + 1e-3_f32);
+                let (mut weight, mut bias, mut sum, mut squares) = (0.0, 0.0, 0.0, 0.0);
+                let (mut expected_y, mut expected_dx) = (vec![9.0; x.len()], x.clone());
+                for i in (first..x.len()).step_by(channels) {
+                    expected_y[i] = (x[i] - 0.25) * inverse * 0.75 + -0.5;
+                    weight += dy[i] * ((x[i] - 0.25) * inverse);
+                    bias += dy[i];
+                    sum += x[i];
+                    squares += (x[i] - 0.25) * (x[i] - 0.25);
+                    expected_dx[i] = dy[i] * (0.75 * inverse);
+                }
+                let mut y = vec![9.0; x.len()];
+                channel.forward(&x[first..], &mut y[first..], channels, 1e-3);
+                assert_eq!(bits(&y), bits(&expected_y));
+                let (ours_weight, ours_bias) = channel.gradients(&x[first..], &dy[first..], channels, 1e-3);
+                assert_eq!(bits(&[ours_weight, ours_bias]), bits(&[weight, bias]));
+                let (mean, distance) = channel.statistics(&x[first..], channels);
+                let count = positions as f32;
+                assert_eq!(bits(&[mean, distance]), bits(&[sum / count, squares / count]));
+                let mut dx = x.clone();
+                channel.input_gradient(&mut dx[first..], &dy[first..], channels, 1e-3, InputGradient::Full);
+                assert_eq!(bits(&dx), bits(&expected_dx));
+            }
+        }
+    }
+}

@@ -6,6 +6,8 @@
 //! element of window `j`, and all later windows (of the same channel) begin behind it.
 //!
 //! The mean of a window is the sum in rising order over the number of its elements inside; of a window that is wholly outside, zero.
+//! Its gradient sums over the windows that an input is in from the last to the first, rows, then columns; so does that of the
+//! maximum.
 
 use crate::kernel::conv::{Axis, Geometry};
 use crate::kernel::elementwise;
@@ -92,10 +94,18 @@ fn elements(g: &Geometry, row: usize, column: usize) -> f32 {
     (g.rows.inputs_of(row).count() * g.columns.inputs_of(column).count()).max(1) as f32
 }
 
-/// dx is the sum, over the windows that an input is in, of dy over the number of the window's elements.
+/// How many elements a window has, if none reaches over an edge.
+fn elements_of_all(g: &Geometry) -> Option<f32> {
+    let inside = |axis: &Axis| axis.before == 0 && axis.inputs_of(axis.output.saturating_sub(1)).count() == axis.kernel;
+    (inside(&g.rows) && inside(&g.columns)).then(|| (g.rows.kernel * g.columns.kernel) as f32)
+}
+
+/// dx is the sum, over the windows that an input is in, of dy over the number of the window's elements; where that is the same for
+/// all windows, the division is the last step.
 pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: InputGradient) {
     let channels = g.inputs.max(1);
     let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let all = elements_of_all(g);
     let mut pixels = x.chunks_exact_mut(channels);
     for row in 0..g.rows.input {
         let rows = g.rows.outputs_of(row, row_steps);
@@ -107,10 +117,11 @@ pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: In
                 for (_, row) in rows.falling() {
                     for (_, column) in columns.falling() {
                         let at = (row * g.columns.output + column) * channels + channel;
-                        sum += dy.get(at).copied().unwrap_or_default() / elements(g, row, column);
+                        let dy = dy.get(at).copied().unwrap_or_default();
+                        sum += if all.is_some() { dy } else { dy / elements(g, row, column) };
                     }
                 }
-                elementwise::replace(x, sum, want);
+                elementwise::replace(x, sum / all.unwrap_or(1.0), want);
             }
         }
     }
@@ -206,6 +217,53 @@ mod tests {
                 inside.iter().for_each(|i| gradient[*i] += dy / count);
             }
             assert!(dx.iter().zip(&gradient).all(|(a, b)| (a - b).abs() <= 1e-6), "{g:?}: {dx:?}, {gradient:?}");
+        }
+    }
+
+    /// The formulas of the page, element by element.
+    #[test]
+    fn means_are_summed_in_the_documented_order() {
+        let mut rng = Rng::new(5);
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        for (height, width, channels) in [(1, 1, 1), (4, 1, 2), (5, 4, 3), (6, 7, 1)] {
+            for (kh, kw, sh, sw) in [(1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 1, 1), (3, 2, 2, 1), (2, 3, 1, 3), (4, 1, 1, 2)]
+            {
+                if kh > height || kw > width {
+                    continue;
+                }
+                let (rows, columns) = (axis(height, kh, sh), axis(width, kw, sw));
+                let g = Geometry { rows, columns, inputs: channels, outputs: channels };
+                let x: Vec<f32> = (0..height * width * channels).map(|_| rng.symmetric(1.0).max(0.0)).collect();
+                let outputs = rows.output * columns.output * channels;
+                let dy: Vec<f32> = (0..outputs).map(|_| rng.symmetric(1.0)).collect();
+                let at = |row: usize, column: usize, channel: usize| (row * width + column) * channels + channel;
+                let (mut expected, mut sums) = (vec![0.0; outputs], vec![0.0; x.len()]);
+                for j in (0..outputs).rev() {
+                    let (pixel, channel) = (j / channels, j % channels);
+                    let (row, column) = (pixel / columns.output * sh, pixel % columns.output * sw);
+                    for k in 0..kh * kw {
+                        let i = at(row + k / kw, column + k % kw, channel);
+                        expected[j] += x[i];
+                        sums[i] += dy[j];
+                    }
+                    expected[j] /= (kh * kw) as f32;
+                }
+                let mut y = vec![9.0; outputs];
+                average(&g, &x, &mut y);
+                assert_eq!(bits(&y), bits(&expected), "{g:?}");
+                for want in [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive] {
+                    let mut dx = x.clone();
+                    average_backward(&g, &mut dx, &dy, want);
+                    let expected: Vec<f32> = (0..x.len())
+                        .map(|i| match want {
+                            InputGradient::Unused => x[i],
+                            InputGradient::WhereActive if x[i] == 0.0 => 0.0,
+                            _ => want.at(x[i], sums[i] / (kh * kw) as f32),
+                        })
+                        .collect();
+                    assert_eq!(bits(&dx), bits(&expected), "{g:?} {want:?}");
+                }
+            }
         }
     }
 

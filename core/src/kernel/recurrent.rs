@@ -185,3 +185,166 @@ impl<'w, 'g, 'd> Units<'w, 'g, 'd> {
         }
     }
 }
+
+/// What the kernels' tests share: the documented sums, element by element.
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::rng::Rng;
+
+    /// Random numbers, about one in four zero.
+    pub(crate) fn random(n: usize, rng: &mut Rng) -> Vec<f32> {
+        (0..n).map(|_| if rng.below(4) == 0 { 0.0 } else { rng.symmetric(1.5) }).collect()
+    }
+
+    /// `start + Σ_i x[i] w[i][j]`, `i` rising, zeros left out, for rows of `width` columns.
+    pub(crate) fn sum(start: f32, x: &[f32], w: &[f32], width: usize, j: usize) -> f32 {
+        x.iter().enumerate().filter(|(_, x)| **x != 0.0).fold(start, |sum, (i, x)| sum + x * w[i * width + j])
+    }
+
+    /// `Σ_j w[j] d[j]` in four lanes.
+    pub(crate) fn lanes(w: &[f32], d: &[f32]) -> f32 {
+        let (mut lanes, whole) = ([0.0; 4], d.len() / 4 * 4);
+        (0..whole).for_each(|j| lanes[j % 4] += w[j] * d[j]);
+        (whole..d.len()).fold((lanes[0] + lanes[2]) + (lanes[1] + lanes[3]), |sum, j| sum + w[j] * d[j])
+    }
+
+    /// A layer with random weights and what surrounds it: `inputs` to `hidden`, `gates` of weights, `rows` of the bias.
+    #[derive(Clone)]
+    pub(crate) struct Layer {
+        pub(crate) steps: usize,
+        pub(crate) inputs: usize,
+        pub(crate) hidden: usize,
+        /// Columns of the weights.
+        pub(crate) width: usize,
+        pub(crate) w: Vec<f32>,
+        pub(crate) u: Vec<f32>,
+        pub(crate) b: Vec<f32>,
+        pub(crate) x: Vec<f32>,
+        pub(crate) dy: Vec<f32>,
+    }
+
+    /// What a pass leaves.
+    #[derive(Debug, PartialEq)]
+    pub(crate) struct Results {
+        pub(crate) y: Vec<f32>,
+        pub(crate) dx: Vec<f32>,
+        pub(crate) gw: Vec<f32>,
+        pub(crate) gu: Vec<f32>,
+        pub(crate) gb: Vec<f32>,
+    }
+
+    impl Layer {
+        pub(crate) fn x(&self, t: usize) -> &[f32] {
+            &self.x[t * self.inputs..][..self.inputs]
+        }
+
+        pub(crate) fn bias(&self, j: usize) -> f32 {
+            self.b.get(j).copied().unwrap_or(0.0)
+        }
+
+        /// dL/dy of step `t`.
+        pub(crate) fn dy(&self, t: usize) -> &[f32] {
+            let rows = self.dy.len() / self.hidden;
+            (t + rows).checked_sub(self.steps).map_or(&[], |row| &self.dy[row * self.hidden..][..self.hidden])
+        }
+
+        /// Results before backward: gradients of 0.5 each, to be added to.
+        pub(crate) fn results(&self, states: &[Vec<f32>]) -> Results {
+            let y = states[1..].concat();
+            Results {
+                y: y[y.len() - self.dy.len()..].to_vec(),
+                dx: vec![0.0; self.x.len()],
+                gw: vec![0.5; self.w.len()],
+                gu: vec![0.5; self.u.len()],
+                gb: vec![0.5; self.b.len()],
+            }
+        }
+
+        /// Adds step `t`'s part from the input: `d` are the gradients of the gates.
+        pub(crate) fn add_input(&self, results: &mut Results, t: usize, d: &[f32]) {
+            for (i, x) in self.x(t).iter().enumerate() {
+                let at = i * self.width;
+                results.dx[t * self.inputs + i] = lanes(&self.w[at..][..self.width], d);
+                if *x != 0.0 {
+                    (0..self.width).for_each(|j| results.gw[at + j] += x * d[j]);
+                }
+            }
+        }
+
+        /// Adds to the gradients of hidden unit `k`, whose state is `h`, in columns from `first` on; gives `Σ_j u[k][j] d[j]`.
+        pub(crate) fn add_hidden(&self, results: &mut Results, k: usize, h: f32, first: usize, d: &[f32]) -> f32 {
+            let at = k * self.width + first;
+            if h != 0.0 {
+                (0..d.len()).for_each(|j| results.gu[at + j] += h * d[j]);
+            }
+            lanes(&self.u[at..][..d.len()], d)
+        }
+    }
+
+    /// Compares a kernel with the definition for many sizes, bit for bit; without weights' gradients too.
+    ///
+    /// `kept` is how many values of the gates are kept for each unit, `carry` whether there is a second state.
+    pub(crate) fn check(
+        [gates, rows, kept, carry]: [usize; 4],
+        forward: impl Fn(&CellWeights<'_>, &[f32], CellTape<'_>, Pass),
+        backward: impl Fn(&CellWeights<'_>, &mut [f32], CellTape<'_>, Option<CellGradients<'_>>, InputGradient),
+        definition: impl Fn(&Layer) -> Results,
+    ) {
+        let mut rng = Rng::new(1);
+        for (steps, inputs, hidden) in [(1, 1, 1), (1, 3, 4), (2, 2, 1), (3, 1, 2), (4, 5, 3), (6, 2, 5), (5, 7, 9)] {
+            for (sequence, bias) in [(false, true), (true, true), (true, false)] {
+                let width = gates * hidden;
+                let layer = Layer {
+                    steps,
+                    inputs,
+                    hidden,
+                    width,
+                    w: random(inputs * width, &mut rng),
+                    u: random(hidden * width, &mut rng),
+                    b: random(if bias { rows * hidden } else { 0 }, &mut rng),
+                    x: random(steps * inputs, &mut rng),
+                    dy: random(if sequence { steps * hidden } else { hidden }, &mut rng),
+                };
+                let expected = definition(&layer);
+                let case = std::format!("{steps} steps, {inputs} inputs, {hidden} units, {sequence}, {bias}");
+                for learns in [true, false] {
+                    let weights = CellWeights { weight_ih: &layer.w, weight_hh: &layer.u, bias: &layer.b };
+                    // What lies in the tape before must not matter.
+                    let (mut g, mut s) = (vec![9.0; steps * kept * hidden], vec![9.0; steps * hidden]);
+                    let (mut c, mut y) = (vec![9.0; carry * hidden], vec![9.0; layer.dy.len()]);
+                    let mut places = |y: &mut [f32], pass: &mut dyn FnMut(CellTape<'_>)| {
+                        let (gates, states, carry) = (g.as_mut_slice(), s.as_mut_slice(), c.as_mut_slice());
+                        pass(CellTape { steps, hidden, gates, states, carry, output: y });
+                    };
+                    places(&mut y, &mut |tape| forward(&weights, &layer.x, tape, Pass::training(0)));
+                    assert_eq!(bits(&y), bits(&expected.y), "output, {case}");
+
+                    let mut dy = layer.dy.clone();
+                    let mut ours = layer.results(&vec![vec![0.0; hidden]; steps + 1]);
+                    let Results { dx, gw, gu, gb, .. } = &mut ours;
+                    dx.copy_from_slice(&layer.x);
+                    places(&mut dy, &mut |tape| {
+                        let gradients = CellGradients { weight_ih: gw, weight_hh: gu, bias: gb };
+                        backward(&weights, dx, tape, learns.then_some(gradients), InputGradient::Full);
+                    });
+                    assert_eq!(bits(&ours.dx), bits(&expected.dx), "input gradient, {case}, {learns}");
+                    assert_eq!(bits(&dy), bits(&layer.dy), "dL/dy stays, {case}");
+                    if learns {
+                        assert_eq!(bits(&ours.gw), bits(&expected.gw), "weight_ih, {case}");
+                        assert_eq!(bits(&ours.gu), bits(&expected.gu), "weight_hh, {case}");
+                        assert_eq!(bits(&ours.gb), bits(&expected.gb), "bias, {case}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bits; an addition of zero may have made a -0.0 into 0.0.
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| (value + 0.0).to_bits()).collect()
+    }
+}

@@ -73,3 +73,56 @@ pub(crate) fn backward(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::kernel::recurrent::testing::{Layer, Results, check, sum};
+
+    fn definition(f: Activation, layer: &Layer) -> Results {
+        let h = layer.hidden;
+        let mut states = vec![vec![0.0; h]];
+        for t in 0..layer.steps {
+            let unit = |j: usize| {
+                let input = sum(layer.bias(j), layer.x(t), &layer.w, h, j);
+                let a = sum(input, &states[t], &layer.u, h, j);
+                if f == Activation::Tanh { libm::tanhf(a) } else { a.max(0.0) }
+            };
+            let state: Vec<f32> = (0..h).map(unit).collect();
+            states.push(state);
+        }
+        let mut results = layer.results(&states);
+        let mut dh = layer.dy(layer.steps - 1).to_vec();
+        for t in (0..layer.steps).rev() {
+            let slope = |h: f32| match f {
+                Activation::Tanh => 1.0 - h * h,
+                Activation::Relu => f32::from(h > 0.0),
+            };
+            let d: Vec<f32> = dh.iter().zip(&states[t + 1]).map(|(dh, h)| dh * slope(*h)).collect();
+            layer.add_input(&mut results, t, &d);
+            results.gb.iter_mut().zip(&d).for_each(|(g, d)| *g += d);
+            if t > 0 {
+                let dy = layer.dy(t - 1);
+                dh = (0..h)
+                    .map(|k| layer.add_hidden(&mut results, k, states[t][k], 0, &d) + dy.get(k).unwrap_or(&0.0))
+                    .collect();
+            }
+        }
+        results
+    }
+
+    #[test]
+    fn sums_in_the_documented_order_for_every_size() {
+        for f in [Activation::Tanh, Activation::Relu] {
+            check(
+                [1, 1, 0, 0],
+                |weights, x, tape, pass| forward(f, weights, x, tape, pass),
+                |weights, x, tape, gradients, want| backward(f, weights, x, tape, gradients, want),
+                |layer| definition(f, layer),
+            );
+        }
+    }
+}

@@ -75,8 +75,8 @@ pub(crate) fn total(target: &[f32]) -> f32 {
 
 /// Σ_j q[j] (z[j] - max), with `target(j)` for q[j]. A target of zero counts as nothing, even for a logit of -∞.
 ///
-/// The difference of two logits may be beyond f32 where its product with a small target is not, so halves are subtracted.
-/// Halving and doubling are exact.
+/// The difference of two logits may be beyond f32 where its product with a small target is not, so halves are
+/// subtracted. Halving and doubling are exact.
 pub(crate) fn weighted_logits(logits: &[f32], max: f32, target: impl Fn(usize) -> f32) -> f32 {
     let mut sum = 0.0;
     for (j, z) in logits.iter().enumerate() {
@@ -130,7 +130,8 @@ pub(crate) fn gradient(
     sum
 }
 
-/// Targets made of class weights `w`, label smoothing `s` and what the caller gave, `q`: `a[j] = w[j] ((1 - s) q[j] + s / C)`.
+/// Targets made of class weights `w`, label smoothing `s` and what the caller gave, `q`:
+/// `a[j] = w[j] ((1 - s) q[j] + s / C)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Smoothed<'t> {
     /// One a class, or none: then all are 1.

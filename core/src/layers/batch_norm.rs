@@ -6,6 +6,7 @@ use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel::norm::Channel;
 use crate::layer::{InputGradient, Layer, Pass};
+use crate::message::Message;
 use crate::params::{Linear, Name, Params};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, Zero};
@@ -130,7 +131,11 @@ impl BatchNorm {
     /// assert_eq!(dense, Linear { weight: [[15.0], [30.0]], bias: [4.0] });
     /// ```
     pub fn fold<W: Tensor, C: Tensor>(&self, params: &BatchNormParams<C>, linear: &mut Linear<W, C>) {
-        const { assert!(W::CHANNELS == C::LEN, "BatchNorm: the linear layer has another number of output channels") };
+        const {
+            let message =
+                Message::new("BatchNorm: it has ").number(C::LEN).text(" channels, but the linear layer has ");
+            assert!(W::CHANNELS == C::LEN, "{}", message.number(W::CHANNELS).text(" outputs").as_str());
+        }
         let scale = |channel: Channel| channel.weight * channel.inverse(self.epsilon);
         for weights in linear.weight.flat_mut().chunks_exact_mut(C::LEN.max(1)) {
             weights.iter_mut().zip(params.channels()).for_each(|(weight, channel)| *weight *= scale(channel));
@@ -217,3 +222,65 @@ impl<X: Tensor> Layer<X> for BatchNorm {
 
 inference_in_tape!([X: Tensor] X => BatchNorm);
 descend_by_gradient!([X: Tensor] X => BatchNorm);
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::Dense;
+
+    const PARAMS: BatchNormParams<[f32; 2]> =
+        BatchNormParams { weight: [2.0, -1.0], bias: [0.5, 0.25], running_mean: [1.0, -2.0], running_var: [4.0, 0.25] };
+    const SAMPLE: [[f32; 2]; 2] = [[3.0, 1.0], [7.0, -2.0]];
+
+    fn gradients(norm: BatchNorm, samples: &[[[f32; 2]; 2]]) -> BatchNormParams<[f32; 2]> {
+        let mut grads = BatchNormParams::ZERO;
+        for sample in samples {
+            let (mut x, mut tape) = (*sample, Zero::ZERO);
+            norm.forward(&PARAMS, &mut x, &mut tape, Pass::training(0));
+            tape = [[1.0, 0.0], [0.0, 2.0]];
+            norm.backward(&PARAMS, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
+        }
+        grads
+    }
+
+    #[test]
+    fn statistics_gather_what_an_update_adds_to_them() {
+        let norm = BatchNorm { epsilon: 0.0, momentum: 0.25 };
+        let grads = gradients(norm, &[SAMPLE]);
+        // Sample means 5 and -0.5; mean squared distances from 1 and -2: (4 + 36) / 2 and (9 + 0) / 2.
+        assert_eq!(grads.running_mean, [0.25 * (5.0 - 1.0), 0.25 * (-0.5 + 2.0)]);
+        assert_eq!(grads.running_var, [0.25 * (20.0 - 4.0), 0.25 * (4.5 - 0.25)]);
+        let both = gradients(norm, &[SAMPLE, SAMPLE]);
+        assert_eq!(both.running_mean, grads.running_mean.map(|sum| 2.0 * sum));
+        assert_eq!(both.running_var, grads.running_var.map(|sum| 2.0 * sum));
+        // What is learned does not depend on it.
+        let fixed = gradients(BatchNorm { momentum: 0.0, ..norm }, &[SAMPLE]);
+        assert_eq!((fixed.weight, fixed.bias), (grads.weight, grads.bias));
+        assert_eq!((fixed.running_mean, fixed.running_var), ([0.0; 2], [0.0; 2]));
+    }
+
+    #[test]
+    fn what_is_measured_is_named_as_a_statistic() {
+        let mut seen = Vec::new();
+        PARAMS.visit(None, &mut |name, _| seen.push((name.to_string(), name.is_statistic())));
+        let names = seen.iter().map(|(name, statistic)| (name.as_str(), *statistic)).collect::<Vec<_>>();
+        assert_eq!(names, [("weight", false), ("bias", false), ("running_mean", true), ("running_var", true)]);
+        assert_eq!(BatchNormParams::<[f32; 2]>::COUNT, 8);
+    }
+
+    #[test]
+    fn folded_it_computes_the_same() {
+        let linear = Linear { weight: [[1.0, -2.0], [0.5, 4.0], [-3.0, 0.25]], bias: [1.0, -1.0] };
+        let norm = BatchNorm { epsilon: 0.0, ..BatchNorm::fixed() };
+        let (mut x, mut tape) = ([0.5, -1.0, 2.0], Zero::ZERO);
+        let expected = *(Dense::<2>::new(), norm).forward(&(linear, PARAMS), &mut x, &mut tape, Pass::Predicting);
+        let mut folded = linear;
+        norm.fold(&PARAMS, &mut folded);
+        let y = *Dense::<2>::new().forward(&folded, &mut x, &mut [0.0; 2], Pass::Predicting);
+        // All numbers are multiples of 1/16, so nothing is rounded.
+        assert_eq!(y, expected);
+    }
+}

@@ -283,3 +283,31 @@ fn spread<Y: Tensor, A: Tensor, B: Tensor>(y: &mut [f32], second: &[f32]) {
         places.iter_mut().zip(second.iter().take(B::CHANNELS)).for_each(|(place, value)| *place = *value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{Dense, Identity, Relu};
+    use crate::params::Linear;
+
+    #[test]
+    fn positions_hold_the_channels_of_both_and_give_each_its_gradient() {
+        let both = Concat::<[[f32; 4]; 2], _, _>::new(Identity, Relu);
+        let (mut x, mut tape) = ([[1.0, -2.0], [-3.0, 4.0]], Zero::ZERO);
+        let y = both.forward(&((), ()), &mut x, &mut tape, Pass::training(0));
+        assert_eq!(*y, [[1.0, -2.0, 1.0, 0.0], [-3.0, 4.0, 0.0, 4.0]]);
+        *y = [[1.0, 2.0, 10.0, 20.0], [3.0, 4.0, 30.0, 40.0]];
+        both.backward(&((), ()), &mut x, &mut tape, None, InputGradient::Full);
+        assert_eq!(x, [[11.0, 2.0], [3.0, 44.0]]);
+    }
+
+    #[test]
+    fn a_gate_before_both_stays_closed_or_open() {
+        let both = Concat::<[f32; 4], _, _>::new(Identity, Dense::<1>::new());
+        let params = ((), Linear { weight: [[5.0]; 3], bias: [0.0] });
+        let (mut x, mut tape) = ([0.0, 2.0, 3.0], Zero::ZERO);
+        *both.forward(&params, &mut x, &mut tape, Pass::training(0)) = [7.0, -5.0, 1.0, 1.0];
+        both.backward(&params, &mut x, &mut tape, None, InputGradient::WhereActive);
+        assert_eq!(x.map(f32::to_bits), [0, (-0.0_f32).to_bits(), 6.0_f32.to_bits()]);
+    }
+}

@@ -387,6 +387,9 @@ mod tests {
         values.iter_mut().for_each(|value| *value = rng.below(5) as f32 - 2.0);
     }
 
+    /// The parameters of a convolution from three channels to three.
+    type Whole = Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]>;
+
     #[test]
     fn it_is_a_convolution_whose_channels_do_not_meet() {
         let rng = &mut Rng::new(5);
@@ -395,7 +398,7 @@ mod tests {
         for values in [params.weight.flat_mut(), params.bias.flat_mut(), input.flat_mut(), dy.flat_mut()] {
             whole(rng, values);
         }
-        let mut diagonal: Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]> = Zero::ZERO;
+        let mut diagonal = Whole::ZERO;
         diagonal.bias = params.bias;
         for (row, from) in diagonal.weight.iter_mut().zip(&params.weight) {
             for (element, from) in row.iter_mut().zip(from) {
@@ -416,7 +419,7 @@ mod tests {
                 assert_eq!(x, all_x, "{want:?}");
                 assert_eq!(y, dy);
                 let Linear { weight, bias }: Linear<[[[f32; 3]; 3]; 3], [f32; 3]> = grads;
-                let all: Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]> = all_grads;
+                let all: Whole = all_grads;
                 assert_eq!(bias, all.bias);
                 assert_eq!(weight, all.weight.map(|row| row.map(|w| [w[0][0], w[1][1], w[2][2]])));
 

@@ -5,6 +5,7 @@ use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
+use crate::message::Message;
 use crate::tensor::{self, Tensor};
 
 /// The elements of a signal or an image as a vector `[N]`, in storage order. Costs nothing: no copy, no tape.
@@ -37,7 +38,11 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
     }
 
     fn output<'t>(x: &'t mut X, (): &'t mut ()) -> &'t mut [f32; N] {
-        const { assert!(X::LEN == N, "Flatten<N>: N is not the number of elements of its input") };
+        const {
+            let message =
+                Message::new("Flatten: the input has ").number(X::LEN).text(" elements, but the output is declared ");
+            assert!(X::LEN == N, "{}", message.number(N).as_str());
+        }
         tensor::reshape(x)
     }
 

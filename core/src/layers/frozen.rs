@@ -179,6 +179,10 @@ impl<X: Tensor, L: Inference<X>, const N: usize> Layer<X> for FrozenPrefix<L, X,
 descend_without_params!([X: Tensor, L: Inference<X>, const N: usize] X => FrozenPrefix<L, X, N>);
 
 /// A network that can be split into its first stages and its last `K`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be split before its last {K} stages",
+    label = "expected a network of more stages than that, and at least one to learn"
+)]
 pub trait SplitLast<const K: usize> {
     /// The first stages.
     type Body;
@@ -258,3 +262,56 @@ macro_rules! networks {
 }
 
 networks!([A 0,] [] B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15,);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{Dense, Relu};
+    use crate::params::Linear;
+    use crate::tensor::Zero;
+
+    type Body = (Dense<3>, Relu, Dense<2>);
+    static WEIGHTS: <Body as Layer<[f32; 2]>>::Params = (
+        Linear { weight: [[1.0, -1.0, 0.5], [2.0, 0.25, -3.0]], bias: [0.5, 0.0, 1.0] },
+        (),
+        Linear { weight: [[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0]], bias: [0.0, 1.0] },
+    );
+
+    #[test]
+    fn frozen_layers_compute_what_those_that_learn_do() {
+        let body = Body::default();
+        let frozen = Frozen::<Body, [f32; 2]>::new(body, &WEIGHTS);
+        for want in [InputGradient::Full, InputGradient::WhereActive] {
+            let (mut x, mut tape) = ([1.0, 0.5], Zero::ZERO);
+            let (mut other, mut other_tape) = ([1.0, 0.5], Zero::ZERO);
+            let y = body.forward(&WEIGHTS, &mut x, &mut tape, Pass::training(0));
+            let frozen_y = frozen.forward(&(), &mut other, &mut other_tape, Pass::training(0));
+            assert_eq!(y, frozen_y);
+            body.backward(&WEIGHTS, &mut x, &mut tape, None, want);
+            frozen.backward(&(), &mut other, &mut other_tape, Some((&mut ()).into()), want);
+            assert_eq!(x, other);
+        }
+    }
+
+    #[test]
+    fn nothing_is_computed_where_no_gradient_is_wanted() {
+        let frozen = Frozen::<Body, [f32; 2]>::new(Body::default(), &WEIGHTS);
+        assert_eq!(frozen.output_gradient(InputGradient::Unused), InputGradient::Unused);
+        let (mut x, mut tape) = ([1.0, 0.5], Zero::ZERO);
+        frozen.forward(&(), &mut x, &mut tape, Pass::training(0));
+        let before = tape;
+        frozen.backward(&(), &mut x, &mut tape, None, InputGradient::Unused);
+        assert_eq!((x, tape), ([1.0, 0.5], before));
+    }
+
+    #[test]
+    fn a_prefix_predicts_the_same_and_leaves_its_input() {
+        let prefix = FrozenPrefix::<Body, [f32; 2], 3>::new(Body::default(), &WEIGHTS);
+        let (mut x, mut tape) = ([1.0, 0.5], Zero::ZERO);
+        let (mut other, mut other_tape) = ([1.0, 0.5], Zero::ZERO);
+        let expected = *Body::default().forward(&WEIGHTS, &mut other, &mut other_tape, Pass::Predicting);
+        assert_eq!(*prefix.forward(&(), &mut x, &mut tape, Pass::training(0)), expected);
+        assert_eq!(x, [1.0, 0.5]);
+        assert_eq!(*FrozenPrefix::<Body, [f32; 2], 3>::output(&mut x, &mut tape), expected);
+    }
+}

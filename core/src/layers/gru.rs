@@ -9,7 +9,7 @@ use crate::layers::dense::{Bias, BiasChoice};
 use crate::layers::recurrent::{CellGradients, CellTape, CellWeights, Last, Recurrent, RecurrentCell};
 use crate::tensor::Tensor;
 
-/// A gated recurrent unit with `H` hidden units, over a window `[T][C]`: what a small board learns sequences with.
+/// A gated recurrent unit with `H` hidden units, over a window `[T][C]`.
 ///
 /// ```text
 /// r = σ(b_r + x W_r + h U_r)                     reset gate
@@ -29,6 +29,8 @@ use crate::tensor::Tensor;
 /// | `weight_hh`, U | `[H][3][H]`: r, z, n | `weight_hh_l0`, transposed |
 /// | `bias`, reset after | `[4][H]`: r, z, n, q | of `bias_ih_l0 + bias_hh_l0` the first `2 H` values; the last `H` of `bias_ih_l0`; the last `H` of `bias_hh_l0` |
 /// | `bias`, reset before | `[3][H]`: r, z, n | none; ONNX: the sum of its two, in the order z, r, n |
+///
+/// The update gate's bias starts at 1, so that a unit remembers before it has learned to, as an LSTM's forget gate does.
 ///
 /// Tape: `4 H (5 T + Y)` bytes, with reset before `4 H (4 T + Y)`, where `Y` is 1 for `Last` and `T` for `Sequence`. Definition:
 /// PyTorch's `GRU`; Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014).
@@ -59,6 +61,14 @@ pub trait ResetForm: fmt::Debug + Copy {
 pub struct ResetAfter;
 
 /// The reset gate acts on the hidden state, before the product.
+///
+/// ```
+/// use backpass::{Bias, Gru, Last, Layer, ResetBefore, Signal};
+/// // One row of biases and one of what is kept less.
+/// type After = <Gru<8> as Layer<Signal<10, 1>>>::Tape;
+/// type Before = <Gru<8, Last, Bias, ResetBefore> as Layer<Signal<10, 1>>>::Tape;
+/// assert_eq!(size_of::<After>() - size_of::<Before>(), 4 * 10 * 8);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ResetBefore;
@@ -79,6 +89,7 @@ pub struct GruCell<const H: usize, B = Bias, F = ResetAfter>(PhantomData<(B, F)>
 
 impl<const H: usize, B: BiasChoice, F: ResetForm> RecurrentCell for GruCell<H, B, F> {
     const NAME: &'static str = "Gru";
+    const REMEMBERS: Option<usize> = Some(1);
     type Hidden = [f32; H];
     type Weights = [[f32; H]; 3];
     type Recurrence = [[[f32; H]; 3]; H];

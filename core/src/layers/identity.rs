@@ -92,3 +92,19 @@ impl<X: Tensor> Layer<X> for Keep {
 
 inference_in_tape!([X: Tensor] X => Keep);
 descend_without_params!([X: Tensor] X => Keep);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_leaves_both_its_input_and_its_gradient() {
+        let (mut x, mut tape) = ([0.0, 2.0, 3.0], [9.0; 3]);
+        assert_eq!(*Keep.forward(&(), &mut x, &mut tape, Pass::training(0)), [0.0, 2.0, 3.0]);
+        assert_eq!(x, [0.0, 2.0, 3.0]);
+        tape = [1.0, 0.0, 5.0];
+        Keep.backward(&(), &mut x, &mut tape, None, InputGradient::WhereActive);
+        assert_eq!(x.map(f32::to_bits), [0, (-0.0_f32).to_bits(), 5.0_f32.to_bits()]);
+        assert_eq!(tape, [1.0, 0.0, 5.0]);
+    }
+}

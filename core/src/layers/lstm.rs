@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use crate::kernel::{lstm, recurrent};
+use crate::kernel::lstm;
 use crate::layer::{InputGradient, Pass};
 use crate::layers::dense::{Bias, BiasChoice};
 use crate::layers::recurrent::{CellGradients, CellTape, CellWeights, Last, Recurrent, RecurrentCell};
@@ -52,6 +52,7 @@ pub struct LstmCell<const H: usize, B = Bias>(PhantomData<B>);
 
 impl<const H: usize, B: BiasChoice> RecurrentCell for LstmCell<H, B> {
     const NAME: &'static str = "Lstm";
+    const REMEMBERS: Option<usize> = Some(1);
     type Hidden = [f32; H];
     type Weights = [[f32; H]; 4];
     type Recurrence = [[[f32; H]; 4]; H];
@@ -71,10 +72,5 @@ impl<const H: usize, B: BiasChoice> RecurrentCell for LstmCell<H, B> {
         want: InputGradient,
     ) {
         lstm::backward(weights, x, tape, gradients, want);
-    }
-
-    fn initialize_bias(bias: &mut [f32]) {
-        bias.fill(0.0);
-        recurrent::row_mut(bias, 1, bias.len() / 4).fill(1.0);
     }
 }

@@ -48,7 +48,7 @@ pub use embedding::Embedding;
 pub use exponential::{Elu, Selu, Softplus, Softsign};
 pub use flatten::Flatten;
 pub use frozen::{Frozen, FrozenPrefix, SplitLast, TrainableLast, trainable_last};
-pub use gru::{Gru, GruCell, ResetAfter, ResetBefore, ResetForm};
+pub use gru::{Gru, GruCell, ResetAfter, ResetBefore};
 pub use hard::{HardSigmoid, HardSwish};
 pub use identity::{Identity, Keep};
 pub use leaky_relu::LeakyRelu;
@@ -59,14 +59,12 @@ pub use pad::Pad;
 pub use pool::{AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool};
 pub use prelu::{PRelu, PerChannel, Shared};
 pub use projection::Projection;
-pub use recurrent::{
-    CellGradients, CellTape, CellWeights, Last, Recurrent, RecurrentCell, RecurrentParams, Returned, Sequence,
-};
+pub use recurrent::{Last, Recurrent, RecurrentCell, RecurrentParams, Sequence};
 pub use relu::Relu;
 pub use relu6::Relu6;
 pub use reshape::Reshape;
 pub use residual::{Residual, ResidualProjection};
-pub use rnn::{Rnn, RnnActivation, RnnCell};
+pub use rnn::{Rnn, RnnCell};
 pub use scale::Scale;
 pub use sigmoid::Sigmoid;
 pub use smooth::{Gelu, GeluTanh, Mish, Silu};

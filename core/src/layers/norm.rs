@@ -223,3 +223,48 @@ norm!(
         kernel::norm::backward(x, y, params.weight.flat(), learned, X::CHANNELS, layer.epsilon, want);
     }
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Zero;
+
+    type Params = Linear<[f32; 4], [f32; 4]>;
+    const PARAMS: Params = Linear { weight: [1.0, -2.0, 0.5, 3.0], bias: [0.25, 0.0, -1.0, 2.0] };
+
+    /// Output, input gradient and parameter gradients for one dL/dy.
+    fn run<X: Tensor, L: Layer<X, Output = X, Tape = X, Params = Params>>(layer: L, input: X, dy: X) -> (X, X, Params) {
+        let (mut x, mut tape, mut grads) = (input, X::ZERO, Params::ZERO);
+        let y = *layer.forward(&PARAMS, &mut x, &mut tape, Pass::training(0));
+        tape = dy;
+        layer.backward(&PARAMS, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
+        (y, x, grads)
+    }
+
+    const SIGNAL: [[f32; 4]; 3] = [[1.0, -2.0, 0.5, 3.0], [0.0, 0.0, 4.0, -1.0], [2.5, 1.0, -3.0, 0.125]];
+    const DY: [[f32; 4]; 3] = [[0.5, 1.0, -1.0, 2.0], [3.0, -0.5, 0.25, 1.0], [-2.0, 0.0, 1.5, -1.0]];
+
+    #[test]
+    fn groups_of_one_channel_are_instances_and_one_group_of_one_position_is_a_layer() {
+        assert!(run(GroupNorm::<4>::new(), SIGNAL, DY) == run(InstanceNorm::new(), SIGNAL, DY));
+        assert!(run(GroupNorm::<1>::new(), SIGNAL[0], DY[0]) == run(LayerNorm::new(), SIGNAL[0], DY[0]));
+        assert!(run(GroupNorm::<1>::new(), SIGNAL, DY) != run(LayerNorm::new(), SIGNAL, DY));
+    }
+
+    #[test]
+    fn equal_elements_become_the_shift_and_gradients_stay_finite() {
+        let (y, dx, grads) = run(LayerNorm::new(), [7.0; 4], DY[0]);
+        assert_eq!(y, PARAMS.bias);
+        assert_eq!((grads.weight, grads.bias), ([0.0; 4], DY[0]));
+        // g - mean(g), over the square root of epsilon: a large number, but finite.
+        assert!(dx.iter().all(|dx| dx.is_finite()));
+        assert!(dx.iter().sum::<f32>().abs() < 1e-3);
+    }
+
+    #[test]
+    fn nan_is_passed_on() {
+        let (y, dx, _) = run(InstanceNorm::new(), [[f32::NAN, 1.0, 2.0, 3.0], [1.0; 4]], [[1.0; 4]; 2]);
+        assert!(y[0][0].is_nan() && y[1][0].is_nan() && y[0][1].is_finite());
+        assert!(dx[1][0].is_nan() && dx[1][1].is_finite());
+    }
+}

@@ -14,7 +14,7 @@ use crate::tensor::{Image, Signal, Tensor};
 ///
 /// The padding before each axis is half of what the shapes leave, rounded down, or what [`before`](Self::before) says; the rest is
 /// behind it. Convolutions pad by themselves; this is for pools: with zeros for means, with -∞ for maxima. `dx` is the part of
-/// `dy` that lies inside. The tape is the output. An output smaller than the input does not compile. Definition: PyTorch's
+/// `dy` that lies inside; what [`before`](Self::before) pushes out at the other end is cut off, and its `dx` is 0. The tape is the output. An output smaller than the input does not compile. Definition: PyTorch's
 /// `ConstantPad1d` and `ConstantPad2d`.
 ///
 /// ```
@@ -117,6 +117,10 @@ macro_rules! pad {
                 kernel::pad::inside($rows, $columns, C, before, |to, from| {
                     kernel::elementwise::replace_part(x, to, dy, from, C, want);
                 });
+                kernel::pad::outside($rows, $columns, C, before, |at| {
+                    let cut_off = x.iter_mut().skip(at).take(C);
+                    cut_off.for_each(|x| kernel::elementwise::replace(x, 0.0, want));
+                });
             }
 
             fn output_gradient(&self, input: InputGradient) -> InputGradient {
@@ -153,5 +157,18 @@ mod tests {
         tape.flat_mut().iter_mut().enumerate().for_each(|(i, dy)| *dy = i as f32);
         pad.backward(&(), &mut x, &mut tape, None, InputGradient::Full);
         assert_eq!(x, [[[2.0, 3.0]], [[6.0, 7.0]]]);
+    }
+
+    #[test]
+    fn what_is_pushed_out_has_no_gradient() {
+        let (mut x, mut tape) = ([[1.0], [0.0], [3.0]], Zero::ZERO);
+        let pad = Pad::<Signal<4, 1>>::new(0.5).before(3, 0);
+        assert_eq!(*pad.forward(&(), &mut x, &mut tape, Pass::training(0)), [[0.5], [0.5], [0.5], [1.0]]);
+        tape = [[5.0], [6.0], [7.0], [8.0]];
+        let mut gated = x;
+        pad.backward(&(), &mut gated, &mut tape, None, InputGradient::WhereActive);
+        assert_eq!(gated.map(|[dx]| dx.to_bits()), [8.0_f32.to_bits(), 0, (-0.0_f32).to_bits()]);
+        pad.backward(&(), &mut x, &mut tape, None, InputGradient::Full);
+        assert_eq!(x, [[8.0], [0.0], [0.0]]);
     }
 }

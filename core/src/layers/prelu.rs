@@ -102,3 +102,22 @@ const START: f32 = 0.25;
 
 inference_in_tape!([X: Tensor, S: Slopes] X => PRelu<S>);
 descend_by_gradient!([X: Tensor, S: Slopes] X => PRelu<S>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Zero;
+
+    #[test]
+    fn slopes_learn_from_negative_inputs_alone() {
+        let params = Linear { weight: [0.5, 0.25], bias: [] };
+        let layer: PRelu = PRelu::new();
+        let (mut x, mut tape, mut grads) =
+            ([[-2.0, 3.0], [0.0, -4.0]], Zero::ZERO, Linear { weight: [0.0; 2], bias: [] });
+        assert_eq!(*layer.forward(&params, &mut x, &mut tape, Pass::training(0)), [[-1.0, 3.0], [0.0, -1.0]]);
+        tape = [[1.0, 10.0], [100.0, 1000.0]];
+        layer.backward(&params, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
+        assert_eq!(grads.weight, [-2.0, -4000.0]);
+        assert_eq!(x, [[0.5, 10.0], [50.0, 250.0]]);
+    }
+}

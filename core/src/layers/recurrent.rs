@@ -7,8 +7,8 @@ use crate::descend::descend_by_gradient;
 use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
+use crate::kernel::recurrent;
 use crate::layer::{InputGradient, Layer, Pass};
-use crate::math;
 use crate::message::Message;
 use crate::params::{Name, Params};
 use crate::rng::Rng;
@@ -28,6 +28,15 @@ pub trait Returned: fmt::Debug + Copy {
 pub struct Last;
 
 /// The recurrent layer gives the hidden state after every step, `[T][H]`: for another recurrent layer, say.
+///
+/// ```
+/// use backpass::{Dense, Flatten, Layer, Lstm, Sequence, Signal};
+/// type Stacked = (Lstm<6, Sequence>, Lstm<4>, Dense<2>);
+/// type EveryStep = (Lstm<6, Sequence>, Flatten<60>, Dense<2>);
+/// fn output_of<N: Layer<Signal<10, 3>, Output = [f32; 2]>>() {}
+/// output_of::<Stacked>();
+/// output_of::<EveryStep>();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sequence;
@@ -47,6 +56,8 @@ impl Returned for Sequence {
 pub trait RecurrentCell: fmt::Debug + Copy {
     /// The layer's name, for messages.
     const NAME: &'static str;
+    /// Which row of the bias belongs to the gate that remembers, if the cell has one: it starts at 1, the others at 0.
+    const REMEMBERS: Option<usize> = None;
     /// The hidden state, `[f32; H]`.
     type Hidden: Tensor;
     /// The weights of one input, or of one hidden unit: `[[f32; H]; G]`.
@@ -72,17 +83,22 @@ pub trait RecurrentCell: fmt::Debug + Copy {
         gradients: Option<CellGradients<'_>>,
         want: InputGradient,
     );
-
-    /// The bias for the start of training.
-    fn initialize_bias(bias: &mut [f32]) {
-        bias.fill(0.0);
-    }
 }
 
 /// The parameters of a recurrent layer: two weights and a bias, named as PyTorch's.
 ///
 /// Input-major, so PyTorch's weights transposed; gates in PyTorch's order. PyTorch has two biases that mostly add up: `bias`
 /// is their sum; see each layer. Without a bias, `B` has no elements and no slice of that name is visited.
+///
+/// ```
+/// use backpass::{Frozen, Gru, Layer, RecurrentParams, Signal};
+/// // In a program: what was trained before, in a file of constants.
+/// static WEIGHTS: <Gru<4> as Layer<Signal<1, 3>>>::Params =
+///     RecurrentParams { weight_ih: [[[0.1; 4]; 3]; 3], weight_hh: [[[0.2; 4]; 3]; 4], bias: [[0.0; 4]; 4] };
+/// // The same weights for windows of any length.
+/// let layer = Frozen::<Gru<4>, Signal<50, 3>>::new(Gru::new(), &WEIGHTS);
+/// # let _ = layer;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RecurrentParams<I, U, B> {
@@ -131,6 +147,15 @@ impl<I: Tensor, U: Tensor, B: Tensor> Params for RecurrentParams<I, U, B> {
 ///
 /// Training is full back-propagation through time over the window, from a state of zero. An input or a hidden unit that is
 /// zero takes no part in forward or in dW, exactly.
+///
+/// ```
+/// use backpass::{Bias, Last, Layer, Pass, RecurrentParams, Relu, Rnn, Zero};
+/// let layer = Rnn::<1, Last, Bias, Relu>::new();
+/// let params = RecurrentParams { weight_ih: [[1.0]], weight_hh: [[0.5]], bias: [0.0] };
+/// // 1, then 2 + 0.5 * 1, then 3 + 0.5 * 2.5.
+/// assert_eq!(*layer.forward(&params, &mut [[1.0], [2.0]], &mut Zero::ZERO, Pass::Predicting), [2.5]);
+/// assert_eq!(*layer.forward(&params, &mut [[1.0], [2.0], [3.0]], &mut Zero::ZERO, Pass::Predicting), [4.25]);
+/// ```
 pub struct Recurrent<K, R = Last>(PhantomData<(K, R)>);
 
 impl<K, R> Recurrent<K, R> {
@@ -248,13 +273,16 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Layer<Signal
         });
     }
 
-    /// `weight_ih` as Glorot has it for each gate; `weight_hh` uniform in ±1/√H, as PyTorch has it; the bias zero, but the
-    /// forget gate's of an LSTM 1.
+    /// Weights as Glorot has it, whatever comes behind, for each gate as a layer of its own; biases zero, but 1 for the gate that
+    /// remembers: the forget gate of an LSTM, the update gate of a GRU.
     fn initialize(&self, params: &mut Self::Params, _: Initialization, rng: &mut Rng) {
         Initialization::Glorot.fill(params.weight_ih.flat_mut(), C, K::Hidden::LEN, rng);
-        let bound = 1.0 / math::sqrt(K::Hidden::LEN as f32);
-        params.weight_hh.flat_mut().iter_mut().for_each(|weight| *weight = rng.symmetric(bound));
-        K::initialize_bias(params.bias.flat_mut());
+        Initialization::Glorot.fill(params.weight_hh.flat_mut(), K::Hidden::LEN, K::Hidden::LEN, rng);
+        let bias = params.bias.flat_mut();
+        bias.fill(0.0);
+        if let Some(gate) = K::REMEMBERS {
+            recurrent::row_mut(bias, gate, K::Hidden::LEN).fill(1.0);
+        }
     }
 }
 
@@ -275,9 +303,9 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Inference<Si
         let (states, work) = work.split_at_mut_checked(hidden).unwrap_or_default();
         let (carry, _) = work.split_at_mut_checked(K::Carry::LEN).unwrap_or_default();
         let last = outputs.len().saturating_sub(hidden);
-        // One window of a single step after another; the buffer may be longer than the input.
+        // One window of a single step after another.
         let mut pass = Pass::Predicting;
-        for (t, x) in Signal::<T, C>::unflatten(here).iter().take(1).flatten().enumerate() {
+        for (t, x) in Signal::<T, C>::unflatten(here).first().into_iter().flatten().enumerate() {
             let output = outputs.get_mut((t * hidden).min(last)..).and_then(|rows| rows.get_mut(..hidden));
             let tape = CellTape {
                 steps: 1,
@@ -295,28 +323,222 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Inference<Si
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Gru, Lstm, Rnn};
+    use std::vec;
+    use std::vec::Vec;
 
-    /// A window much smaller than the buffers, and one that fills them.
-    fn check<X: Tensor, N: Inference<X> + Default>() {
-        let (layer, mut params) = (N::default(), N::Params::ZERO);
-        layer.initialize(&mut params, Initialization::Glorot, &mut Rng::new(2));
-        let (mut x, mut tape) = (X::ZERO, N::Tape::ZERO);
-        x.flat_mut().iter_mut().zip(1_u8..).for_each(|(x, n)| *x = 1.0 / f32::from(n));
-        let (mut here, mut there) = (std::vec![9.0; N::BUFFER], std::vec![9.0; N::BUFFER]);
-        here[..X::LEN].copy_from_slice(x.flat());
-        layer.infer(&params, &mut here, &mut there);
-        let y = layer.forward(&params, &mut x, &mut tape, Pass::Predicting).flat();
-        assert_eq!(&there[..y.len()], y);
+    use super::*;
+    use crate::{
+        Bias, Conv1d, CrossEntropy, Dense, Flatten, Frozen, FrozenPrefix, Gru, Learner, Lstm, Memory, NoBias, Relu,
+        ResetBefore, Rnn, Sgd, Tanh,
+    };
+
+    const WINDOW: Signal<6, 2> = [[0.5, -1.0], [0.0, 2.0], [-0.3, 0.0], [1.5, 0.4], [-2.0, 0.1], [0.7, -0.6]];
+
+    /// Random parameters.
+    fn params<X, N: Layer<X>>(seed: u64) -> N::Params {
+        let (mut params, mut rng) = (N::Params::ZERO, Rng::new(seed));
+        N::Params::visit_mut([&mut params], None, &mut |_, [values]| {
+            values.iter_mut().for_each(|value| *value = rng.symmetric(0.8));
+        });
+        params
     }
 
     #[test]
-    fn two_buffers_predict_the_same_however_long_they_are() {
-        check::<Signal<1, 2>, Rnn<6>>();
-        check::<Signal<1, 2>, Gru<6, Sequence>>();
-        check::<Signal<2, 1>, Gru<6>>();
-        check::<Signal<2, 1>, Lstm<6, Sequence>>();
-        check::<Signal<40, 3>, Lstm<2>>();
+    fn the_tape_is_as_large_as_the_page_says() {
+        const fn check<const T: usize, L: Layer<Signal<T, 3>>>(values: usize) {
+            assert!(size_of::<L::Tape>() == 4 * values);
+        }
+        const {
+            check::<20, Rnn<7>>(7 * (20 + 1));
+            check::<20, Rnn<7, Sequence, NoBias, Relu>>(7 * (20 + 20));
+            check::<20, Gru<7>>(7 * (5 * 20 + 1));
+            check::<20, Gru<7, Sequence>>(7 * (5 * 20 + 20));
+            check::<20, Gru<7, Last, Bias, ResetBefore>>(7 * (4 * 20 + 1));
+            check::<20, Gru<7, Sequence, Bias, ResetBefore>>(7 * (4 * 20 + 20));
+            check::<20, Lstm<7>>(7 * (5 * 20 + 1 + 1));
+            check::<20, Lstm<7, Sequence>>(7 * (5 * 20 + 1 + 20));
+        }
+    }
+
+    #[test]
+    fn parameters_have_pytorchs_names_and_do_not_depend_on_the_windows_length() {
+        type P<L, const T: usize> = <L as Layer<Signal<T, 3>>>::Params;
+        fn same<L: Layer<Signal<1, 3>> + Layer<Signal<50, 3>, Params = P<L, 1>>>(lens: &[usize]) {
+            let mut seen = Vec::new();
+            P::<L, 1>::ZERO.visit(None, &mut |name, values| seen.push((name.last(), values.len())));
+            let expected: Vec<_> = ["weight_ih", "weight_hh", "bias"].into_iter().zip(lens.iter().copied()).collect();
+            assert_eq!(seen, expected);
+            assert_eq!(P::<L, 1>::COUNT, lens.iter().sum());
+        }
+        same::<Rnn<4>>(&[12, 16, 4]);
+        same::<Rnn<4, Sequence, NoBias>>(&[12, 16]);
+        same::<Gru<4>>(&[36, 48, 16]);
+        same::<Gru<4, Last, Bias, ResetBefore>>(&[36, 48, 12]);
+        same::<Gru<4, Last, NoBias>>(&[36, 48]);
+        same::<Lstm<4>>(&[48, 64, 16]);
+    }
+
+    #[test]
+    fn two_buffers_predict_the_same() {
+        fn check<L: Inference<Signal<6, 2>> + Default>(buffer: usize) {
+            let (params, mut x, mut tape) = (params::<Signal<6, 2>, L>(3), WINDOW, Zero::ZERO);
+            let layer = L::default();
+            let y = layer.forward(&params, &mut x, &mut tape, Pass::Predicting).flat().to_vec();
+            assert_eq!((x, L::BUFFER), (WINDOW, buffer));
+            // What lies in the buffers does not matter.
+            let (mut here, mut there) = (vec![7.0; buffer], vec![7.0; buffer]);
+            here[..12].copy_from_slice(WINDOW.flat());
+            layer.infer(&params, &mut here, &mut there);
+            assert_eq!(there[..y.len()], y);
+        }
+        check::<Rnn<3>>(12);
+        check::<Rnn<7>>(14);
+        check::<Rnn<3, Sequence>>(6 * 3 + 3);
+        check::<Gru<3>>(3 + 3 * 5);
+        check::<Gru<3, Sequence>>(6 * 3 + 3 * 5);
+        check::<Gru<3, Sequence, NoBias, ResetBefore>>(6 * 3 + 3 * 4);
+        check::<Lstm<3>>(3 + 3 * 6);
+        check::<Lstm<3, Sequence>>(6 * 3 + 3 * 6);
+    }
+
+    #[test]
+    fn a_frozen_prefix_of_recurrent_layers_feeds_the_head_what_the_network_would() {
+        type Body = (Gru<4, Sequence>, Relu, Lstm<3>);
+        static BODY: std::sync::OnceLock<<Body as Layer<Signal<6, 2>>>::Params> = std::sync::OnceLock::new();
+        let body = BODY.get_or_init(|| params::<Signal<6, 2>, Body>(5));
+        let prefix = FrozenPrefix::<Body, Signal<6, 2>, 44>::new(Body::default(), body);
+        let (mut x, mut tape) = (WINDOW, Zero::ZERO);
+        let ours = *prefix.forward(&(), &mut x, &mut tape, Pass::training(0));
+        let (mut x, mut tape) = (WINDOW, Zero::ZERO);
+        assert_eq!(ours, *Body::default().forward(body, &mut x, &mut tape, Pass::Predicting));
+    }
+
+    #[test]
+    fn gates_frozen_weights_and_what_nobody_reads() {
+        fn check<L: Layer<Signal<6, 2>, Output: Tensor> + Default>() {
+            let (layer, params) = (L::default(), params::<Signal<6, 2>, L>(4));
+            let run = |want, learns: bool| {
+                let (mut x, mut tape, mut grads) = (WINDOW, Zero::ZERO, L::Params::ZERO);
+                let y = layer.forward(&params, &mut x, &mut tape, Pass::training(0));
+                y.flat_mut().iter_mut().zip([0.5, -1.0, 0.25].into_iter().cycle()).for_each(|(y, d)| *y = d);
+                layer.backward(&params, &mut x, &mut tape, learns.then_some((&mut grads).into()), want);
+                let mut all = Vec::new();
+                grads.visit(None, &mut |_, values| all.extend_from_slice(values));
+                (x, all)
+            };
+            let (full, grads) = run(InputGradient::Full, true);
+            assert!(full.flat().iter().chain(&grads).all(|value| *value != 0.0));
+            // Frozen: the same dL/dx.
+            assert_eq!(run(InputGradient::Full, false).0, full);
+            // Unused: the same gradients, and the input stays.
+            assert_eq!(run(InputGradient::Unused, true), (WINDOW, grads.clone()));
+            // Gates: closed ones stay, saturated ones close, the others are the same.
+            for (want, bound) in [(InputGradient::WhereActive, f32::INFINITY), (InputGradient::WhereBelow(1.5), 1.5)] {
+                let (gated, gated_grads) = run(want, true);
+                assert_eq!(gated_grads, grads);
+                for ((gated, full), x) in gated.flat().iter().zip(full.flat()).zip(WINDOW.flat()) {
+                    let open = *x != 0.0 && *x < bound;
+                    assert_eq!(*gated, if open { *full } else { 0.0 }, "{want:?}, {x}");
+                }
+            }
+        }
+        check::<Rnn<3>>();
+        check::<Rnn<3, Sequence>>();
+        check::<Gru<3>>();
+        check::<Gru<3, Sequence>>();
+        check::<Gru<3, Sequence, Bias, ResetBefore>>();
+        check::<Lstm<3>>();
+        check::<Lstm<3, Sequence>>();
+    }
+
+    #[test]
+    fn a_recurrent_layer_in_flash_hands_the_gradient_on() {
+        type Cell = Gru<3>;
+        type Weights = <Cell as Layer<Signal<6, 2>>>::Params;
+        static WEIGHTS: Weights =
+            RecurrentParams { weight_ih: [[[0.5; 3]; 3]; 2], weight_hh: [[[0.25; 3]; 3]; 3], bias: [[0.1; 3]; 4] };
+        let network = (
+            Conv1d::<Signal<6, 2>, 1>::new(),
+            Frozen::<Cell, Signal<6, 2>>::new(Gru::new(), &WEIGHTS),
+            Dense::<2>::new(),
+        );
+        let mut memory = Memory::new();
+        let mut learner = Learner::new(&mut memory, network, CrossEntropy, Sgd::new(0.5));
+        learner.initialize(2);
+        let before = learner.params().0.weight;
+        let first = learner.train(&WINDOW, &1).unwrap();
+        assert_ne!(learner.params().0.weight, before);
+        assert!(learner.train(&WINDOW, &1).unwrap() < first);
+    }
+
+    #[test]
+    fn nan_reaches_the_steps_behind_it_and_no_other() {
+        fn check<L: Layer<Signal<6, 2>, Output = Signal<6, 3>> + Default>() {
+            let (params, mut x, mut tape) = (params::<Signal<6, 2>, L>(6), WINDOW, Zero::ZERO);
+            x[3][1] = f32::NAN;
+            let y = *L::default().forward(&params, &mut x, &mut tape, Pass::training(0));
+            assert!(y[..3].as_flattened().iter().all(|y| y.is_finite()));
+            assert!(y[3..].as_flattened().iter().all(|y| y.is_nan()));
+        }
+        check::<Rnn<3, Sequence>>();
+        check::<Rnn<3, Sequence, Bias, Relu>>();
+        check::<Gru<3, Sequence>>();
+        check::<Gru<3, Sequence, Bias, ResetBefore>>();
+        check::<Lstm<3, Sequence>>();
+    }
+
+    #[test]
+    fn huge_inputs_saturate_and_everything_stays_finite() {
+        fn check<L: Layer<Signal<200, 1>, Output: Tensor> + Default>() {
+            let params = params::<Signal<200, 1>, L>(7);
+            let (mut x, mut tape, mut grads) = ([[1e36]; 200], L::Tape::ZERO, L::Params::ZERO);
+            x.iter_mut().skip(1).step_by(2).for_each(|x| x[0] = -1e36);
+            let y = L::default().forward(&params, &mut x, &mut tape, Pass::training(0));
+            assert!(y.flat().iter().all(|y| y.abs() <= 1.0));
+            y.flat_mut().fill(1.0);
+            L::default().backward(&params, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
+            let mut finite = x.flat().iter().all(|dx| dx.is_finite());
+            grads.visit(None, &mut |_, values| finite &= values.iter().all(|g| g.is_finite()));
+            assert!(finite);
+        }
+        check::<Rnn<5>>();
+        check::<Gru<5, Sequence>>();
+        check::<Gru<5, Sequence, Bias, ResetBefore>>();
+        check::<Lstm<5, Sequence>>();
+    }
+
+    #[test]
+    fn what_changes_the_output_in_place_does_not_change_the_state() {
+        // ReLU works in the output's place; the states behind it must be the layer's own.
+        type Net = (Rnn<4, Sequence, Bias, Tanh>, Relu, Flatten<24>);
+        let params = params::<Signal<6, 2>, Net>(8);
+        let (mut x, mut tape) = (WINDOW, Zero::ZERO);
+        let all = *Net::default().forward(&params, &mut x, &mut tape, Pass::Predicting);
+        type Half = (Rnn<4, Sequence, Bias, Tanh>, Relu, Flatten<12>);
+        let (first, second) = WINDOW.split_at(3);
+        let (mut first, mut second): (Signal<3, 2>, Signal<3, 2>) =
+            (first.try_into().unwrap(), second.try_into().unwrap());
+        let mut tape = Zero::ZERO;
+        Half::default().forward(&params, &mut first, &mut tape, Pass::Predicting);
+        let last = *Half::default().forward(&params, &mut second, &mut tape, Pass::Continuing);
+        assert_eq!(all[12..], last);
+    }
+
+    #[test]
+    fn weights_start_within_their_bounds_and_gates_that_remember_open() {
+        let mut params = <Lstm<16> as Layer<Signal<4, 5>>>::Params::ZERO;
+        params.bias = [[9.0; 16]; 4];
+        Layer::<Signal<4, 5>>::initialize(&Lstm::<16>::new(), &mut params, Initialization::Glorot, &mut Rng::new(1));
+        let most = |values: &[f32]| values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        let bound = Initialization::Glorot.bound(5, 16);
+        assert!((0.95 * bound..=bound).contains(&most(params.weight_ih.flat())));
+        let bound = Initialization::Glorot.bound(16, 16);
+        assert!((0.95 * bound..=bound).contains(&most(params.weight_hh.flat())));
+        assert_eq!(params.bias, [[0.0; 16], [1.0; 16], [0.0; 16], [0.0; 16]]);
+
+        let mut params = <Gru<2> as Layer<Signal<4, 5>>>::Params::ZERO;
+        params.bias = [[9.0; 2]; 4];
+        Layer::<Signal<4, 5>>::initialize(&Gru::<2>::new(), &mut params, Initialization::Glorot, &mut Rng::new(1));
+        assert_eq!(params.bias, [[0.0; 2], [1.0; 2], [0.0; 2], [0.0; 2]]);
     }
 }

@@ -334,3 +334,63 @@ where
         add(here, projected.get(..Y::LEN).unwrap_or_default());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{Dense, Relu};
+    use crate::params::Linear;
+    use crate::tensor::Zero;
+
+    fn ones<const N: usize>(value: f32) -> Linear<[[f32; N]; N], [f32; N]> {
+        Linear { weight: [[value; N]; N], bias: [0.0; N] }
+    }
+
+    #[test]
+    fn every_element_is_added_whatever_their_number() {
+        fn check<const N: usize>() {
+            let block = Residual((Dense::<N>::new(),));
+            let input: [f32; N] = core::array::from_fn(|i| i as f32 + 1.0);
+            let (mut x, mut tape) = (input, Zero::ZERO);
+            let params = (ones(2.0),);
+            let y = block.forward(&params, &mut x, &mut tape, Pass::training(0));
+            let sum: f32 = input.iter().sum();
+            assert_eq!(*y, input.map(|x| 2.0 * sum + x));
+            *y = input;
+            block.backward(&params, &mut x, &mut tape, None, InputGradient::Full);
+            assert_eq!(x, input.map(|dy| 2.0 * sum + dy));
+        }
+        check::<1>();
+        check::<7>();
+        check::<8>();
+        check::<17>();
+    }
+
+    #[test]
+    fn closed_gates_get_nothing_from_the_shortcut_and_open_ones_do_though_the_branch_gives_zero() {
+        let net = (Relu, Residual((Dense::<3>::new(),)));
+        let (mut x, mut tape) = ([-1.0, 2.0, 3.0], Zero::ZERO);
+        // The branch's own gradient is 0 everywhere.
+        let params = ((), (ones(0.0),));
+        *net.forward(&params, &mut x, &mut tape, Pass::training(0)) = [5.0, 7.0, 0.0];
+        net.backward(&params, &mut x, &mut tape, None, InputGradient::Full);
+        assert_eq!(x, [0.0, 7.0, 0.0]);
+        // A gate that is open stays visible, for what is added next.
+        assert_eq!(x.map(f32::to_bits), [0, 7.0_f32.to_bits(), (-0.0_f32).to_bits()]);
+    }
+
+    #[test]
+    fn the_projection_reads_the_input_before_the_branch_overwrites_it() {
+        let block = ResidualProjection((Dense::<2>::new(), Relu, Dense::<2>::new()), (Dense::<2>::new(), Relu));
+        let params = ((ones(1.0), (), ones(1.0)), (Linear { weight: [[1.0, -1.0]; 2], bias: [0.0; 2] }, ()));
+        let (mut x, mut tape, mut grads) = ([2.0, 3.0], Zero::ZERO, ((ones(0.0), (), ones(0.0)), (ones(0.0), ())));
+        let y = block.forward(&params, &mut x, &mut tape, Pass::training(0));
+        assert_eq!(*y, [15.0, 10.0]);
+        *y = [1.0, 1.0];
+        block.backward(&params, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
+        // The second output of the projection is behind a closed gate.
+        assert_eq!(grads.1.0.weight, [[2.0, 0.0], [3.0, 0.0]]);
+        assert_eq!(grads.0.0.weight, [[4.0; 2], [6.0; 2]]);
+        assert_eq!(x, [4.0 + 1.0; 2]);
+    }
+}

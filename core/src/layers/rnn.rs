@@ -21,7 +21,8 @@ use crate::layers::{Relu, Tanh};
 /// | `bias`, b | `[H]` | `bias_ih_l0 + bias_hh_l0` |
 ///
 /// Tape: `4 H (T + Y)` bytes, where `Y` is 1 for `Last` and `T` for `Sequence`. Definition: PyTorch's `RNN`; Elman, "Finding
-/// structure in time" (1990). It forgets within some ten steps; what must last longer needs a [`Gru`](crate::Gru).
+/// structure in time" (1990). What must be remembered over many steps is learned better by a [`Gru`](crate::Gru): Bengio et al.,
+/// "Learning long-term dependencies with gradient descent is difficult" (1994).
 ///
 /// ```
 /// use backpass::{CrossEntropy, Dense, Learner, Memory, Rnn, Sgd, Signal};
@@ -37,6 +38,15 @@ use crate::layers::{Relu, Tanh};
 pub type Rnn<const H: usize, R = Last, B = Bias, A = Tanh> = Recurrent<RnnCell<H, B, A>, R>;
 
 /// What a simple recurrent layer puts its sum through: [`Tanh`] or [`Relu`].
+///
+/// ```
+/// use backpass::{Bias, Last, Layer, Pass, Relu, Rnn, Tensor, Zero};
+/// // Weights of zero, so that the bias is all: ReLU leaves it, tanh would not.
+/// let layer = Rnn::<1, Last, Bias, Relu>::new();
+/// let params = backpass::RecurrentParams { bias: [3.0], ..Zero::ZERO };
+/// let y = *layer.forward(&params, &mut [[1.0, 2.0]; 5], &mut Zero::ZERO, Pass::Predicting);
+/// assert_eq!(y, [3.0]);
+/// ```
 pub trait RnnActivation: fmt::Debug + Copy {
     /// Whether it is ReLU.
     const IS_RELU: bool;

@@ -5,11 +5,13 @@ use crate::layer::InputGradient;
 use crate::loss::{Loss, TargetError, check_probabilities};
 use crate::tensor::Tensor;
 
-/// Sigmoid cross-entropy on logits `z`: each of the `n` elements of an output of any shape is a yes-or-no question of its own, with
-/// the probability `t` of yes as its target, from 0 to 1. The last layer is linear; no sigmoid stands behind it.
+/// Sigmoid cross-entropy on logits `z`: each of the `n` elements of an output of any shape is a yes-or-no question of
+/// its own, with the probability `t` of yes as its target, from 0 to 1. The last layer is linear; no sigmoid stands
+/// behind it.
 ///
-/// `L = Σ (t ln(1 + e^-z) + (1 - t) ln(1 + e^z)) / n`, `dL/dz = (σ(z) - t) / n`. No finite logit overflows. Definition: PyTorch's
-/// `BCEWithLogitsLoss` with its default mean. [`positive_weight`](Self::positive_weight) lets rare positives count for more.
+/// `L = Σ (t ln(1 + e^-z) + (1 - t) ln(1 + e^z)) / n`, `dL/dz = (σ(z) - t) / n`. No finite logit overflows. Definition:
+/// PyTorch's `BCEWithLogitsLoss` with its default mean. [`positive_weight`](Self::positive_weight) lets rare positives
+/// count for more.
 ///
 /// ```
 /// use backpass::{BinaryCrossEntropy, Loss};
@@ -30,9 +32,21 @@ pub struct WeightedBinaryCrossEntropy<P> {
     pub positive_weight: P,
 }
 
+/// Positive weights for an output whose channels are a `C`: one number, `f32`, or one a channel, `[f32; CHANNELS]`.
+#[diagnostic::on_unimplemented(
+    message = "positive weights `{Self}` do not fit an output with the channels `{C}`",
+    label = "expected `f32`, or `{C}`: one weight for each channel"
+)]
+pub trait PositiveWeight<C>: Tensor {}
+
+impl<C> PositiveWeight<C> for f32 {}
+
+impl<const N: usize> PositiveWeight<[f32; N]> for [f32; N] {}
+
 impl BinaryCrossEntropy {
-    /// With the weight of positive targets, p: one number for all elements, or an array of one a channel (the last axis). Above 1 it
-    /// favours recall, below 1 precision; the number of negatives over that of positives balances them. PyTorch's `pos_weight`.
+    /// With the weight of positive targets, p: one number for all elements, or an array of one a channel (the last
+    /// axis). Above 1 it favours recall, below 1 precision; the number of negatives over that of positives balances
+    /// them. PyTorch's `pos_weight`.
     ///
     /// ```
     /// use backpass::{BinaryCrossEntropy, Loss};
@@ -68,7 +82,7 @@ impl<Y: Tensor> Loss<Y, Y> for BinaryCrossEntropy {
     }
 }
 
-impl<Y: Tensor> Loss<Y, Y> for WeightedBinaryCrossEntropy<f32> {
+impl<Y: Tensor, P: PositiveWeight<Y::Channels>> Loss<Y, Y> for WeightedBinaryCrossEntropy<P> {
     fn check(&self, target: &Y) -> Result<(), TargetError> {
         check_probabilities(target.flat())
     }
@@ -79,20 +93,6 @@ impl<Y: Tensor> Loss<Y, Y> for WeightedBinaryCrossEntropy<f32> {
 
     fn gradient(&self, logits: &mut Y, target: &Y, want: InputGradient) -> f32 {
         gradient(logits.flat_mut(), target.flat(), self.positive_weight.flat(), want)
-    }
-}
-
-impl<Y: Tensor<Channels = [f32; C]>, const C: usize> Loss<Y, Y> for WeightedBinaryCrossEntropy<[f32; C]> {
-    fn check(&self, target: &Y) -> Result<(), TargetError> {
-        check_probabilities(target.flat())
-    }
-
-    fn loss(&self, logits: &Y, target: &Y) -> f32 {
-        loss(logits.flat(), target.flat(), &self.positive_weight)
-    }
-
-    fn gradient(&self, logits: &mut Y, target: &Y, want: InputGradient) -> f32 {
-        gradient(logits.flat_mut(), target.flat(), &self.positive_weight, want)
     }
 }
 

@@ -5,19 +5,21 @@ use crate::layer::InputGradient;
 use crate::loss::{IgnoreClass, Loss, TargetError, check_class, check_finite};
 
 /// [`CrossEntropy`](crate::CrossEntropy) with class weights, label smoothing or both; made by
-/// [`CrossEntropy::weights`](crate::CrossEntropy::weights) and [`CrossEntropy::label_smoothing`](crate::CrossEntropy::label_smoothing).
+/// [`CrossEntropy::weights`](crate::CrossEntropy::weights) and
+/// [`CrossEntropy::label_smoothing`](crate::CrossEntropy::label_smoothing).
 ///
 /// With `p = softmax(z)`, class weights `w` (all 1 where none are given) and smoothing `s`:
 ///
 /// * soft targets `q` (`[f32; CLASSES]`) become `a[j] = w[j] ((1 - s) q[j] + s / CLASSES)`;
 /// * a class index `t` (`usize`) is `q[j] = [j = t]`;
 ///
-/// and `L = -Σ_j a[j] ln p[j]`, `dL/dz[j] = p[j] Σ a - a[j]`. Without smoothing a sample of class `t` has `w[t]` times the loss.
+/// and `L = -Σ_j a[j] ln p[j]`, `dL/dz[j] = p[j] Σ a - a[j]`. Without smoothing a sample of class `t` has `w[t]` times
+/// the loss.
 ///
-/// Definition: PyTorch's `CrossEntropyLoss` with `weight` and `label_smoothing`, **with `reduction="sum"`**: PyTorch's mean over
-/// samples with class indices divides by the sum of their `w[t]`, which for one sample takes the weight away again. Here a mini-batch's
-/// mean divides by the number of its samples, so weights that are 1 on average keep the step's size. Label smoothing: Szegedy et al.,
-/// "Rethinking the Inception architecture for computer vision" (2016).
+/// Definition: PyTorch's `CrossEntropyLoss` with `weight` and `label_smoothing`, **with `reduction="sum"`**: PyTorch's
+/// mean over samples with class indices divides by the sum of their `w[t]`, which for one sample takes the weight away
+/// again. Here a mini-batch's mean divides by the number of its samples, so weights that are 1 on average keep the
+/// step's size. Label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016).
 ///
 /// ```
 /// use backpass::{CrossEntropy, Loss};
@@ -41,10 +43,6 @@ pub struct ConfiguredCrossEntropy<W = Unweighted> {
 pub struct Unweighted;
 
 /// Weights for so many classes: `[f32; CLASSES]`, or [`Unweighted`] for any number.
-#[diagnostic::on_unimplemented(
-    message = "class weights `{Self}` do not fit an output of {CLASSES} classes",
-    label = "expected `[f32; {CLASSES}]`: one weight for each class"
-)]
 pub trait ClassWeights<const CLASSES: usize> {
     /// The weights, if there are any.
     fn as_slice(&self) -> Option<&[f32]>;

@@ -4,13 +4,14 @@ use crate::kernel;
 use crate::layer::InputGradient;
 use crate::loss::{Loss, TargetError, check_finite, check_signs};
 
-/// Cosine embedding loss of an output vector `y`; the target is another vector `t` and a label, `([f32; N], f32)`: 1 for vectors that
-/// belong together, -1 for those that do not.
+/// Cosine embedding loss of an output vector `y`; the target is another vector `t` and a label, `([f32; N], f32)`: 1
+/// for vectors that belong together, -1 for those that do not.
 ///
-/// `L = 1 - cos` for the label 1, `L = max(0, cos - margin)` for -1, with `cos = Σ y t / √((Σ y² + ε) (Σ t² + ε))` and ε = 1e-12.
-/// The gradient goes to the output alone: `dcos/dy = t / √((Σ y² + ε) (Σ t² + ε)) - cos y / (Σ y² + ε)`. Definition: PyTorch's
-/// `CosineEmbeddingLoss` with `t` as its second input. There too the cosine with a vector of zeros is 0, and the gradient at an
-/// output of zeros, which has no direction, is about `1e6 t / |t|`. Elements up to the largest f32 do not overflow.
+/// `L = 1 - cos` for the label 1, `L = max(0, cos - margin)` for -1, with `cos = Σ y t / √((Σ y² + ε) (Σ t² + ε))` and
+/// ε = 1e-12. The gradient goes to the output alone: `dcos/dy = t / √((Σ y² + ε) (Σ t² + ε)) - cos y / (Σ y² + ε)`.
+/// Definition: PyTorch's `CosineEmbeddingLoss` with `t` as its second input. There too the cosine with a vector of
+/// zeros is 0, and the gradient at an output of zeros, which has no direction, is about `1e6 t / |t|`. Elements up to
+/// the largest f32 do not overflow.
 ///
 /// ```
 /// use backpass::{CosineEmbedding, Loss};
@@ -22,7 +23,8 @@ use crate::loss::{Loss, TargetError, check_finite, check_signs};
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CosineEmbedding {
-    /// The cosine, from -1 to 1, below which vectors that do not belong together are far enough apart. The default is 0.
+    /// The cosine, from -1 to 1, below which vectors that do not belong together are far enough apart. The default is
+    /// 0.
     pub margin: f32,
 }
 

@@ -5,14 +5,16 @@ use crate::layer::InputGradient;
 use crate::loss::{IgnoreClass, Loss, TargetError, check_class, check_signs};
 use crate::tensor::Tensor;
 
-/// Hinge loss, as of support vector machines, with margin `m` (default 1), plain (`p = 1`, the default) or squared (`p = 2`).
+/// Hinge loss, as of support vector machines, with margin `m` (default 1), plain (`p = 1`, the default) or squared
+/// (`p = 2`).
 ///
-/// * a class index `t` (`usize`) for scores `[f32; CLASSES]`: `L = Σ_{j ≠ t} max(0, m - y[t] + y[j])^p / CLASSES`: the score of the
-///   right class should be `m` above each other one. Definition: PyTorch's `MultiMarginLoss`; Crammer and Singer, "On the
-///   algorithmic implementation of multiclass kernel-based vector machines" (2001), with a sum in place of their maximum.
-/// * a target of the output's own type whose elements are 1 or -1: `L = Σ max(0, m - t y)^p / n` over the `n` elements. Definition:
-///   Keras's `Hinge` and `SquaredHinge` (which take 0 for -1; here 0 is refused). PyTorch's `HingeEmbeddingLoss` is another loss, on
-///   distances; its value for the distance `t y` and the label -1 is this one.
+/// * a class index `t` (`usize`) for scores `[f32; CLASSES]`: `L = Σ_{j ≠ t} max(0, m - y[t] + y[j])^p / CLASSES`: the
+///   score of the right class should be `m` above each other one. Definition: PyTorch's `MultiMarginLoss`; Crammer and
+///   Singer, "On the algorithmic implementation of multiclass kernel-based vector machines" (2001), with a sum in place
+///   of their maximum.
+/// * a target of the output's own type whose elements are 1 or -1: `L = Σ max(0, m - t y)^p / n` over the `n` elements.
+///   Definition: Keras's `Hinge` and `SquaredHinge` (which take 0 for -1; here 0 is refused). PyTorch's
+///   `HingeEmbeddingLoss` is another loss, on distances; its value for the distance `t y` and the label -1 is this one.
 ///
 /// Where an element does not come into the margin, its gradient is 0.
 ///

@@ -5,12 +5,13 @@ use crate::layer::InputGradient;
 use crate::loss::{Loss, TargetError, check_finite};
 use crate::tensor::Tensor;
 
-/// Huber loss over the `n` elements of an output of any shape: squared near the target, linear beyond a distance of `delta`.
+/// Huber loss over the `n` elements of an output of any shape: squared near the target, linear beyond a distance of
+/// `delta`.
 ///
-/// `L = Σ h(y - t) / n` with `h(d) = d² / 2` where `|d| <= delta`, else `delta (|d| - delta / 2)`; `dL/dy = d / n`, limited to
-/// `±delta / n`. Definition: PyTorch's `HuberLoss` with its default mean; Huber, "Robust estimation of a location parameter" (1964).
-/// PyTorch's `SmoothL1Loss` with `beta` is this loss with `delta = beta`, divided by `beta`: at 1, the default of both, they are the
-/// same.
+/// `L = Σ h(y - t) / n` with `h(d) = d² / 2` where `|d| <= delta`, else `delta (|d| - delta / 2)`; `dL/dy = d / n`,
+/// limited to `±delta / n`. Definition: PyTorch's `HuberLoss` with its default mean; Huber, "Robust estimation of a
+/// location parameter" (1964). PyTorch's `SmoothL1Loss` with `beta` is this loss with `delta = beta`, divided by
+/// `beta`: at 1, the default of both, they are the same.
 ///
 /// ```
 /// use backpass::{Huber, Loss};

@@ -5,12 +5,12 @@ use crate::layer::InputGradient;
 use crate::loss::{Loss, TargetError};
 use crate::tensor::Tensor;
 
-/// A loss for class indices that passes over the samples of one class, for instance those that nobody has labelled; made by
-/// `ignore`, as in `CrossEntropy.ignore(255)`.
+/// A loss for class indices that passes over the samples of one class, for instance those that nobody has labelled;
+/// made by `ignore`, as in `CrossEntropy.ignore(255)`.
 ///
-/// An ignored sample has loss 0 and no gradient. [`Learner::observe`](crate::Learner::observe) accepts it and leaves everything
-/// as it was: it does not count in the mean of the mini-batch, as in PyTorch's mean with `ignore_index`. The class may be one
-/// that the network does not have.
+/// An ignored sample has loss 0 and no gradient. [`Learner::observe`](crate::Learner::observe) accepts it and leaves
+/// everything as it was: it does not count in the mean of the mini-batch, as in PyTorch's mean with `ignore_index`. The
+/// class may be one that the network does not have.
 ///
 /// ```
 /// use backpass::{CrossEntropy, Dense, Learner, Memory, Sgd, UpdateError};

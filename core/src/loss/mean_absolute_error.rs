@@ -5,11 +5,11 @@ use crate::layer::InputGradient;
 use crate::loss::{Loss, TargetError, check_finite};
 use crate::tensor::Tensor;
 
-/// Mean absolute error over the `n` elements of an output of any shape: `L = Σ |y - t| / n`, `dL/dy = sign(y - t) / n`, 0 where
-/// `y = t`.
+/// Mean absolute error over the `n` elements of an output of any shape: `L = Σ |y - t| / n`, `dL/dy = sign(y - t) / n`,
+/// 0 where `y = t`.
 ///
-/// An outlier pulls no harder than any other sample; near the target the gradient does not shrink. [`Huber`](crate::Huber) joins
-/// this to the squared error. Definition: PyTorch's `L1Loss` with its default mean.
+/// An outlier pulls no harder than any other sample; near the target the gradient does not shrink.
+/// [`Huber`](crate::Huber) joins this to the squared error. Definition: PyTorch's `L1Loss` with its default mean.
 ///
 /// ```
 /// use backpass::{Loss, MeanAbsoluteError};

@@ -1,9 +1,9 @@
 //! The losses, one a file. A loss leaves its gradient in place of the network's output.
 //!
-//! A loss is that of one sample. Losses over elements (squared, absolute, Huber, binary cross-entropy, hinge) are means over the
-//! elements of the sample's output: what PyTorch's `reduction="mean"` gives for a batch of that sample. Losses of a class or an angle
-//! are one number a sample; class weights multiply it ([`ConfiguredCrossEntropy`]). A mini-batch takes the mean over its samples,
-//! those that a loss ignores ([`IgnoreClass`]) left out.
+//! A loss is that of one sample. Losses over elements (squared, absolute, Huber, binary cross-entropy, hinge) are means
+//! over the elements of the sample's output: what PyTorch's `reduction="mean"` gives for a batch of that sample. Losses
+//! of a class or an angle are one number a sample; class weights multiply it ([`ConfiguredCrossEntropy`]). A mini-batch
+//! takes the mean over its samples, those that a loss ignores ([`IgnoreClass`]) left out.
 
 pub mod binary_cross_entropy;
 pub mod configured_cross_entropy;
@@ -18,7 +18,7 @@ pub mod negative_log_likelihood;
 
 use core::fmt;
 
-pub use binary_cross_entropy::{BinaryCrossEntropy, WeightedBinaryCrossEntropy};
+pub use binary_cross_entropy::{BinaryCrossEntropy, PositiveWeight, WeightedBinaryCrossEntropy};
 pub use configured_cross_entropy::{ClassWeights, ConfiguredCrossEntropy, Unweighted};
 pub use cosine_embedding::CosineEmbedding;
 pub use cross_entropy::CrossEntropy;
@@ -134,8 +134,8 @@ pub trait Loss<Y, T: ?Sized> {
     /// See [`TargetError`].
     fn check(&self, target: &T) -> Result<(), TargetError>;
 
-    /// Whether nothing is to be learned from samples with this target, which [`check`](Loss::check) lets pass: they have loss 0 and
-    /// no gradient, and do not count in the mean of a mini-batch. By default there are none.
+    /// Whether nothing is to be learned from samples with this target, which [`check`](Loss::check) lets pass: they
+    /// have loss 0 and no gradient, and do not count in the mean of a mini-batch. By default there are none.
     fn is_ignored(&self, target: &T) -> bool {
         let _ = target;
         false
@@ -146,6 +146,33 @@ pub trait Loss<Y, T: ?Sized> {
 
     /// The loss L, with the same bits as [`loss`](Loss::loss); leaves dL/dy in `output`, as far as `want` asks.
     fn gradient(&self, output: &mut Y, target: &T, want: InputGradient) -> f32;
+}
+
+/// A reference to a loss is that loss, so one with class weights may stay in flash:
+///
+/// ```
+/// use backpass::{ConfiguredCrossEntropy, CrossEntropy, Dense, Learner, Memory, Sgd};
+/// static LOSS: ConfiguredCrossEntropy<[f32; 3]> = CrossEntropy.weights([0.5, 2.0, 0.5]);
+/// let mut memory = Memory::<Dense<3>, [f32; 2], Sgd>::new();
+/// let mut learner = Learner::new(&mut memory, Dense::new(), &LOSS, Sgd::new(0.1));
+/// assert!(learner.train(&[1.0, -1.0], &1).is_ok_and(|loss| loss > 2.0));
+/// ```
+impl<Y, T: ?Sized, L: Loss<Y, T> + ?Sized> Loss<Y, T> for &L {
+    fn check(&self, target: &T) -> Result<(), TargetError> {
+        (**self).check(target)
+    }
+
+    fn is_ignored(&self, target: &T) -> bool {
+        (**self).is_ignored(target)
+    }
+
+    fn loss(&self, output: &Y, target: &T) -> f32 {
+        (**self).loss(output, target)
+    }
+
+    fn gradient(&self, output: &mut Y, target: &T, want: InputGradient) -> f32 {
+        (**self).gradient(output, target, want)
+    }
 }
 
 /// Refuses a class that does not exist.

@@ -61,7 +61,7 @@ pub use sgd::Sgd;
 pub use state::State;
 pub use step::{Bounds, LayerFactors, Step};
 
-pub use crate::kernel::descent::{Sets, SideBySide, Slice, descend};
+pub use crate::kernel::descent::{Sets, SideBySide, Slice, Visitor, descend};
 use crate::params::Params;
 use crate::schedule::Schedule;
 use crate::tensor::Zero;

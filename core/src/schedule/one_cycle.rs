@@ -45,8 +45,8 @@ impl Schedule for OneCycle {
     fn factor(&self, steps: u32, (): &()) -> f32 {
         let (elapsed, total) = (steps as f32, self.steps as f32);
         let (top, start) = (self.pct_start * total - 1.0, 1.0 / self.div_factor);
-        if elapsed <= top {
-            1.0 + (start - 1.0) * math::half_cosine(elapsed, top)
+        if elapsed < top {
+            start + (1.0 - start) * math::half_cosine(top - elapsed, top)
         } else {
             let end = start / self.final_div_factor;
             end + (1.0 - end) * math::half_cosine(elapsed - top, total - 1.0 - top)

@@ -104,8 +104,8 @@ def cases_of(kind: str, layer: Callable[..., nn.Module]) -> list[Case]:
         alone("sequence 1x2 h3", (1, 2), 3, last=False),
         alone("last 9x1 h6", (9, 1), 6),
         alone("sequence 6x3 h1", (6, 3), 1, last=False),
-        alone("one element", (1, 1), 1),
-        alone("two steps", (2, 1), 1),
+        alone("one unit, one step", (1, 1), 1),
+        alone("last 2x1 h1", (2, 1), 1),
         alone("last 12x5 h9", (12, 5), 9),
         Case(
             f"{kind}/in a row", lambda: Sequential(layer(3, 6, last=False), layer(6, 4), dense(4, 3)), (8, 3), "class"

@@ -36,25 +36,15 @@ pub(crate) enum Simple {
 
 impl Stage for Simple {
     fn apply(&self, state: &mut State<'_>) {
-        if self.kink_at_zero() {
+        if matches!(self, Self::Relu | Self::LeakyRelu(_)) {
             state.note_kinks_at(0.0);
         }
         match *self {
-            Self::Relu => {
-                state.closed.iter_mut().zip(&state.x).for_each(|(closed, x)| *closed |= *x < 0.0);
-                state.x.iter_mut().for_each(|x| *x = x.max(0.0));
-            }
-            Self::LeakyRelu(slope) => state.x.iter_mut().for_each(|x| *x = x.max(0.0) + slope * x.min(0.0)),
-            Self::Sigmoid => {
-                state.closed.fill(false);
-                state.x.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
-            }
-            Self::Tanh => state.x.iter_mut().for_each(|x| *x = x.tanh()),
+            Self::Relu => state.map(|x| x.max(0.0)),
+            Self::LeakyRelu(slope) => state.map(|x| x.max(0.0) + slope * x.min(0.0)),
+            Self::Sigmoid => state.map(|x| 1.0 / (1.0 + (-x).exp())),
+            Self::Tanh => state.map(f64::tanh),
         }
-    }
-
-    fn kink_at_zero(&self) -> bool {
-        matches!(self, Self::Relu | Self::LeakyRelu(_))
     }
 }
 
@@ -72,7 +62,7 @@ pub(crate) const fn linear(outputs: usize) -> Linear {
     Linear { outputs, bias: true }
 }
 
-const fn without_bias(outputs: usize) -> Linear {
+pub(crate) const fn without_bias(outputs: usize) -> Linear {
     Linear { outputs, bias: false }
 }
 

@@ -13,7 +13,7 @@ use crate::harness::{Check, Stage, State, Values, config, doubles, losses, mse, 
 
 /// One axis of a convolution; the padding before the input is a number here, worked out by hand from Keras's or PyTorch's rule.
 #[derive(Debug, Clone, Copy)]
-struct Axis {
+pub(crate) struct Axis {
     output: usize,
     kernel: usize,
     stride: usize,
@@ -22,32 +22,32 @@ struct Axis {
 }
 
 /// What a signal has beside its time.
-const ONE: Axis = Axis { output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
+pub(crate) const ONE: Axis = Axis { output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
 
-const fn axis(output: usize, kernel: usize, stride: usize, dilation: usize, before: usize) -> Axis {
+pub(crate) const fn axis(output: usize, kernel: usize, stride: usize, dilation: usize, before: usize) -> Axis {
     Axis { output, kernel, stride, dilation, before }
 }
 
 /// A convolution over rows and columns; a signal has rows alone.
 #[derive(Debug, Clone, Copy)]
-struct Conv {
-    axes: [Axis; 2],
+pub(crate) struct Conv {
+    pub(crate) axes: [Axis; 2],
     /// `None`: each channel by itself.
-    outputs: Option<usize>,
-    bias: bool,
+    pub(crate) outputs: Option<usize>,
+    pub(crate) bias: bool,
     /// The weight, if it is no parameter.
-    fixed: Option<&'static [f64]>,
+    pub(crate) fixed: Option<&'static [f64]>,
 }
 
-const fn conv1d(time: Axis, outputs: usize) -> Conv {
+pub(crate) const fn conv1d(time: Axis, outputs: usize) -> Conv {
     Conv { axes: [time, ONE], outputs: Some(outputs), bias: true, fixed: None }
 }
 
-const fn conv2d(rows: Axis, columns: Axis, outputs: usize) -> Conv {
+pub(crate) const fn conv2d(rows: Axis, columns: Axis, outputs: usize) -> Conv {
     Conv { axes: [rows, columns], outputs: Some(outputs), bias: true, fixed: None }
 }
 
-const fn depthwise(rows: Axis, columns: Axis) -> Conv {
+pub(crate) const fn depthwise(rows: Axis, columns: Axis) -> Conv {
     Conv { axes: [rows, columns], outputs: None, bias: true, fixed: None }
 }
 

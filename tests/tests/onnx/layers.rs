@@ -9,18 +9,23 @@ const BOTH: [Pass; 2] = [Pass::Predicting, Pass::training(0)];
 
 impl Run<'_> {
     /// A layer, or several in a row, in prediction and in training.
-    pub(crate) fn layer<X: Tensor, N: Inference<X>>(&mut self, case: &str, layer: N) {
-        self.batch::<X, N>(case, &layer, &BOTH);
+    pub(crate) fn layer<X: Tensor>(&mut self, case: &str, layer: impl Inference<X>) {
+        self.batch(case, &layer, &BOTH);
     }
 
     /// A layer in prediction alone.
-    pub(crate) fn predicting<X: Tensor, N: Inference<X>>(&mut self, case: &str, layer: N) {
-        self.batch::<X, N>(case, &layer, &[Pass::Predicting]);
+    pub(crate) fn predicting<X: Tensor>(&mut self, case: &str, layer: impl Inference<X>) {
+        self.batch(case, &layer, &[Pass::Predicting]);
     }
 
     /// A maximum, and where it was: the only place that the gradient of its output goes to.
-    pub(crate) fn max_pool<X: Tensor, N: Inference<X>>(&mut self, case: &str, layer: N) {
-        self.batch::<X, N>(case, &layer, &BOTH);
+    pub(crate) fn max_pool<X: Tensor>(&mut self, case: &str, layer: impl Inference<X>) {
+        self.batch(case, &layer, &BOTH);
+        self.places(case, &layer);
+        self.ran(case);
+    }
+
+    fn places<X: Tensor, N: Inference<X>>(&mut self, case: &str, layer: &N) {
         let input: X = self.tensor(&format!("{case}/x"));
         let indices = self.integers(&format!("{case}/indices"));
         assert_eq!(indices.len(), N::Output::LEN, "{case}");

@@ -1,61 +1,98 @@
 //! Recurrent layers: `reference/cases/recurrent.py`.
 
+use backpass::layers::dense::BiasChoice;
 use backpass::{
-    Bias, Conv1d, Dense, Flatten, Gru, GruCell, Last, Layer, Lstm, LstmCell, NoBias, Recurrent, RecurrentCell, Relu,
-    ResetBefore, Rnn, RnnCell, Sequence, Signal, Tanh, Tensor,
+    Bias, Conv1d, Dense, Flatten, GruCell, Last, LstmCell, NoBias, Recurrent, RecurrentCell, Relu, ResetAfter,
+    ResetBefore, RnnCell, Sequence, Signal, Tanh,
 };
 
 use crate::harness::{Reference, TOLERANCE, area, case};
 
-/// One layer alone, on windows of `T` steps with `C` channels.
-fn alone<K: RecurrentCell, const T: usize, const C: usize>(r: &mut Reference<'_>, kind: &str, name: &str) {
-    let name = format!("{kind}/{name}");
-    if name.contains("sequence") {
-        case::<Signal<T, C>>(r, name).mse((Recurrent::<K, Sequence>::new(),));
-    } else {
-        case::<Signal<T, C>>(r, name).mse((Recurrent::<K, Last>::new(),));
-    }
+/// A cell of any size, with or without a bias.
+trait Kind {
+    const NAME: &'static str;
+    type Cell<const H: usize, B: BiasChoice>: RecurrentCell<Hidden = [f32; H]>;
 }
 
-/// The cases of one kind of layer: `cells!(r, "lstm", Lstm, LstmCell)`; a last type chooses a form of it.
-macro_rules! cases {
-    ($r:ident, $kind:literal, $layer:ident, $cell:ident $(, $form:ident)?) => {{
-        let kind = $kind;
-        alone::<$cell<5, Bias $(, $form)?>, 7, 3>($r, kind, "last 7x3 h5");
-        alone::<$cell<5, Bias $(, $form)?>, 7, 3>($r, kind, "sequence 7x3 h5");
-        alone::<$cell<4, NoBias $(, $form)?>, 6, 2>($r, kind, "last 6x2 h4, without bias");
-        alone::<$cell<3, NoBias $(, $form)?>, 5, 4>($r, kind, "sequence 5x4 h3, without bias");
-        alone::<$cell<4, Bias $(, $form)?>, 1, 3>($r, kind, "last 1x3 h4");
-        alone::<$cell<3, Bias $(, $form)?>, 1, 2>($r, kind, "sequence 1x2 h3");
-        alone::<$cell<6, Bias $(, $form)?>, 9, 1>($r, kind, "last 9x1 h6");
-        alone::<$cell<1, Bias $(, $form)?>, 6, 3>($r, kind, "sequence 6x3 h1");
-        alone::<$cell<1, Bias $(, $form)?>, 1, 1>($r, kind, "one element");
-        alone::<$cell<1, Bias $(, $form)?>, 2, 1>($r, kind, "two steps");
-        alone::<$cell<9, Bias $(, $form)?>, 12, 5>($r, kind, "last 12x5 h9");
-        let (first, second) = ($layer::<6, Sequence, Bias $(, $form)?>::new(), $layer::<4, Last, Bias $(, $form)?>::new());
-        case::<Signal<8, 3>>($r, format!("{kind}/in a row")).class((first, second, Dense::<3>::new()));
-        case::<Signal<9, 2>>($r, format!("{kind}/behind a convolution")).class((
-            Conv1d::<Signal<9, 5>, 3>::new(),
-            Relu,
-            second,
-            Dense::<2>::new(),
-        ));
-        case::<Signal<6, 2>>($r, format!("{kind}/sequence to a dense layer")).class((
-            $layer::<4, Sequence, Bias $(, $form)?>::new(),
-            Relu,
-            Flatten::<24>,
-            Dense::<3>::new(),
-        ));
-    }};
+struct Rnn;
+struct ReluRnn;
+struct Gru;
+struct GruResetBefore;
+struct Lstm;
+
+impl Kind for Rnn {
+    const NAME: &'static str = "rnn";
+    type Cell<const H: usize, B: BiasChoice> = RnnCell<H, B, Tanh>;
+}
+
+impl Kind for ReluRnn {
+    const NAME: &'static str = "relu rnn";
+    type Cell<const H: usize, B: BiasChoice> = RnnCell<H, B, Relu>;
+}
+
+impl Kind for Gru {
+    const NAME: &'static str = "gru";
+    type Cell<const H: usize, B: BiasChoice> = GruCell<H, B, ResetAfter>;
+}
+
+impl Kind for GruResetBefore {
+    const NAME: &'static str = "gru, reset before";
+    type Cell<const H: usize, B: BiasChoice> = GruCell<H, B, ResetBefore>;
+}
+
+impl Kind for Lstm {
+    const NAME: &'static str = "lstm";
+    type Cell<const H: usize, B: BiasChoice> = LstmCell<H, B>;
+}
+
+/// One layer alone, on windows of `T` steps with `C` channels, that gives its last state.
+fn last<K: Kind, const T: usize, const C: usize, const H: usize, B: BiasChoice>(r: &mut Reference<'_>, name: &str) {
+    case::<Signal<T, C>>(r, format!("{}/{name}", K::NAME)).mse((Recurrent::<K::Cell<H, B>, Last>::new(),));
+}
+
+/// The same, that gives all states.
+fn sequence<K: Kind, const T: usize, const C: usize, const H: usize, B: BiasChoice>(r: &mut Reference<'_>, name: &str) {
+    case::<Signal<T, C>>(r, format!("{}/{name}", K::NAME)).mse((Recurrent::<K::Cell<H, B>, Sequence>::new(),));
+}
+
+fn cases<K: Kind>(r: &mut Reference<'_>) {
+    last::<K, 7, 3, 5, Bias>(r, "last 7x3 h5");
+    sequence::<K, 7, 3, 5, Bias>(r, "sequence 7x3 h5");
+    last::<K, 6, 2, 4, NoBias>(r, "last 6x2 h4, without bias");
+    sequence::<K, 5, 4, 3, NoBias>(r, "sequence 5x4 h3, without bias");
+    last::<K, 1, 3, 4, Bias>(r, "last 1x3 h4");
+    sequence::<K, 1, 2, 3, Bias>(r, "sequence 1x2 h3");
+    last::<K, 9, 1, 6, Bias>(r, "last 9x1 h6");
+    sequence::<K, 6, 3, 1, Bias>(r, "sequence 6x3 h1");
+    last::<K, 1, 1, 1, Bias>(r, "one unit, one step");
+    last::<K, 2, 1, 1, Bias>(r, "last 2x1 h1");
+    last::<K, 12, 5, 9, Bias>(r, "last 12x5 h9");
+    case::<Signal<8, 3>>(r, format!("{}/in a row", K::NAME)).class((
+        Recurrent::<K::Cell<6, Bias>, Sequence>::new(),
+        Recurrent::<K::Cell<4, Bias>, Last>::new(),
+        Dense::<3>::new(),
+    ));
+    case::<Signal<9, 2>>(r, format!("{}/behind a convolution", K::NAME)).class((
+        Conv1d::<Signal<9, 5>, 3>::new(),
+        Relu,
+        Recurrent::<K::Cell<4, Bias>, Last>::new(),
+        Dense::<2>::new(),
+    ));
+    case::<Signal<6, 2>>(r, format!("{}/sequence to a dense layer", K::NAME)).class((
+        Recurrent::<K::Cell<4, Bias>, Sequence>::new(),
+        Relu,
+        Flatten::<24>,
+        Dense::<3>::new(),
+    ));
 }
 
 #[test]
 fn recurrent_layers_agree_with_pytorch() {
     area(include_bytes!("../../reference/recurrent.safetensors"), TOLERANCE, |r| {
-        cases!(r, "rnn", Rnn, RnnCell, Tanh);
-        cases!(r, "relu rnn", Rnn, RnnCell, Relu);
-        cases!(r, "gru", Gru, GruCell);
-        cases!(r, "gru, reset before", Gru, GruCell, ResetBefore);
-        cases!(r, "lstm", Lstm, LstmCell);
+        cases::<Rnn>(r);
+        cases::<ReluRnn>(r);
+        cases::<Gru>(r);
+        cases::<GruResetBefore>(r);
+        cases::<Lstm>(r);
     });
 }
