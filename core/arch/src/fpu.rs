@@ -32,6 +32,10 @@ macro_rules! fpu_asm {
     };
 }
 
+mod conv;
+
+pub use conv::{descend_sums, meet, sums};
+
 /// What a loop over a tile of outputs is given. Steps are in bytes.
 #[repr(C)]
 struct Tile {

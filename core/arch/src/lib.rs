@@ -41,6 +41,90 @@ pub struct Runs {
     pub stride: usize,
 }
 
+/// Sums for some pixels: `outputs` for each, of the same weights or gradients and of inputs `x_pixel` further on each time.
+///
+/// A convolution's row of pixels inside the image is such a thing, `y[pixel][j] = Σ x w[j]`, with the kernel's rows as runs; and so is
+/// the gradient of one kernel element's weights, `g[channel][j] = Σ x d[j]`, with the image's rows as runs and dL/dy as weight.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums {
+    /// How many pixels.
+    pub pixels: usize,
+    /// Sums of a pixel.
+    pub outputs: usize,
+    /// Inputs from the first of one pixel to that of the next.
+    pub x_pixel: usize,
+    /// Inputs from one product to the next.
+    pub x_stride: usize,
+    /// The products of each sum.
+    pub runs: Runs,
+}
+
+/// What a sum starts from.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    /// +0.0.
+    Zero,
+    /// These values, one an output; the same for each pixel.
+    At(&'a [f32]),
+    /// What is there.
+    Kept,
+}
+
+impl Sums {
+    /// Whether all of it lies within so many inputs, weights, values to start from and sums.
+    fn fits(&self, x: usize, weight: usize, start: Start<'_>, y: usize) -> bool {
+        if let Start::At(values) = start
+            && values.len() < self.outputs
+        {
+            return false;
+        }
+        let Self { pixels, outputs, x_pixel, x_stride, runs } = *self;
+        let last = |count: usize, step: usize| count.saturating_sub(1).saturating_mul(step);
+        let x_last = last(pixels, x_pixel)
+            .saturating_add(last(runs.rows, runs.x_step))
+            .saturating_add(last(runs.count, x_stride));
+        let weight_last = last(runs.rows, runs.weight_step).saturating_add(last(runs.count, runs.stride));
+        x_last < x && weight_last.saturating_add(outputs) <= weight && pixels.saturating_mul(outputs) <= y
+    }
+}
+
+/// The kernel elements that one input pixel of a convolution meets, `rows` by `columns`: from one to the next the weights go on, and
+/// dL/dy falls back.
+#[derive(Debug, Clone, Copy)]
+pub struct Meeting {
+    /// Outputs of each kernel element.
+    pub outputs: usize,
+    /// Kernel rows and columns.
+    pub rows: usize,
+    /// Kernel columns.
+    pub columns: usize,
+    /// Weights from a kernel row to the next.
+    pub weight_row: usize,
+    /// Weights from a kernel column to the next.
+    pub weight_column: usize,
+    /// Where the first kernel element's part of dL/dy begins.
+    pub dy_first: usize,
+    /// Elements of dL/dy from a kernel row back to the next.
+    pub dy_row: usize,
+    /// Elements of dL/dy from a kernel column back to the next.
+    pub dy_column: usize,
+}
+
+impl Meeting {
+    /// Whether all of it lies within so many weights, for a channel that begins with weight `channel`, and so many elements of
+    /// dL/dy.
+    fn fits(&self, weight: usize, channel: usize, dy: usize) -> bool {
+        let last = |row: usize, column: usize| {
+            let row = self.rows.saturating_sub(1).saturating_mul(row);
+            row.saturating_add(self.columns.saturating_sub(1).saturating_mul(column))
+        };
+        let weight_last = last(self.weight_row, self.weight_column).saturating_add(channel);
+        weight_last.saturating_add(self.outputs) <= weight
+            && self.dy_first.saturating_add(self.outputs) <= dy
+            && last(self.dy_row, self.dy_column) <= self.dy_first
+    }
+}
+
 impl Runs {
     /// The runs, or none if they do not end within so many inputs and weights, for products with `width` outputs.
     fn inside(self, x: usize, weight: usize, width: usize) -> Self {

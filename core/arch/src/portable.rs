@@ -2,6 +2,10 @@
 
 use crate::Runs;
 
+pub(crate) mod conv;
+
+pub use conv::{descend_sums, meet, sums};
+
 /// Outputs computed together: their sums stay in registers while the weights stream past.
 const TILE: usize = 8;
 /// Lanes of a dot product.

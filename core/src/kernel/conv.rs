@@ -16,6 +16,8 @@
 //! A pointwise convolution (kernel and stride 1) is the dense kernel on each pixel, and sums as that does: the last `O mod 4`
 //! products of `dx` come after its lanes.
 
+use backpass_arch::{self as arch, Runs, Start, Sums};
+
 use crate::kernel::{dense, elementwise};
 use crate::layer::InputGradient;
 
@@ -90,6 +92,32 @@ impl Axis {
     }
 }
 
+impl Axis {
+    /// How many outputs from `o` on read the same kernel elements: one, or all whose whole kernel lies inside the input.
+    fn alike(&self, o: usize) -> usize {
+        let span = self.kernel.saturating_sub(1) * self.dilation;
+        if o * self.stride < self.before {
+            return 1;
+        }
+        match (self.input + self.before).checked_sub(span + 1) {
+            Some(last) => (last / self.stride.max(1) + 1).min(self.output).saturating_sub(o).max(1),
+            None => 1,
+        }
+    }
+
+    /// The outputs whose kernel element `k` lies inside: the first of them, the input that it reads there, and how many.
+    fn outputs_at(&self, k: usize) -> (usize, usize, usize) {
+        let (stride, place) = (self.stride.max(1), k * self.dilation);
+        let first = self.before.saturating_sub(place).div_ceil(stride);
+        let input = (first * stride + place).saturating_sub(self.before);
+        let count = match self.input.checked_sub(input + 1) {
+            Some(behind) => (behind / stride + 1).min(self.output.saturating_sub(first)),
+            None => 0,
+        };
+        (first, input, count)
+    }
+}
+
 impl Span {
     /// Kernel element and input, both rising.
     pub(crate) fn rising(self) -> impl Iterator<Item = (usize, usize)> {
@@ -122,36 +150,120 @@ fn part_mut(values: &mut [f32], at: usize, len: usize) -> &mut [f32] {
 
 /// The output from input, weight and bias; the bias may be empty.
 pub(crate) fn forward(g: &Geometry, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-    let mut pixels = y.chunks_exact_mut(g.outputs.max(1));
+    let start = if bias.len() == g.outputs { Start::At(bias) } else { Start::Zero };
     if g.is_pointwise() {
-        for (x, y) in x.chunks_exact(g.inputs.max(1)).zip(pixels) {
-            dense::forward(x, weight, bias, y);
-        }
+        let runs = Runs { rows: 1, count: g.inputs, x_step: 0, weight_step: 0, stride: g.outputs };
+        let pixels = g.rows.output * g.columns.output;
+        let shape = Sums { pixels, outputs: g.outputs, x_pixel: g.inputs, x_stride: 1, runs };
+        arch::sums(x, weight, start, y, &shape);
         return;
     }
-    let element = g.inputs * g.outputs;
-    for row in 0..g.rows.output {
+    let (element, image_row) = (g.inputs * g.outputs, g.columns.input * g.inputs);
+    let kernel_row = g.columns.kernel * element;
+    for (row, y) in (0..g.rows.output).zip(y.chunks_exact_mut((g.columns.output * g.outputs).max(1))) {
         let rows = g.rows.inputs_of(row);
-        for column in 0..g.columns.output {
+        let (mut column, mut places) = (0, y);
+        while column < g.columns.output {
             let columns = g.columns.inputs_of(column);
-            let Some(y) = pixels.next() else { return };
-            dense::start(bias, y);
-            for (kernel_row, row) in rows.rising() {
-                if columns.other_step == 1 {
-                    // Kernel elements of a row lie one after another, and so do the inputs that they meet.
-                    let at = (row * g.columns.input + columns.other) * g.inputs;
-                    let weight_at = (kernel_row * g.columns.kernel + columns.kernel) * element;
-                    let x = part(x, at, columns.count * g.inputs);
-                    dense::add_product(x, part(weight, weight_at, columns.count * element), y);
-                    continue;
-                }
-                for (kernel_column, column) in columns.rising() {
-                    let x = part(x, (row * g.columns.input + column) * g.inputs, g.inputs);
-                    let weight_at = (kernel_row * g.columns.kernel + kernel_column) * element;
-                    dense::add_product(x, part(weight, weight_at, element), y);
+            // Neighbours that read the same kernel elements are computed together.
+            let pixels = g.columns.alike(column);
+            let Some((y, behind)) = places.split_at_mut_checked(pixels * g.outputs) else { return };
+            (column, places) = (column + pixels, behind);
+            let x = x.get((rows.other * g.columns.input + columns.other) * g.inputs..).unwrap_or_default();
+            let at = (rows.kernel * g.columns.kernel + columns.kernel) * element;
+            let weight = weight.get(at..).unwrap_or_default();
+            let x_pixel = g.columns.stride * g.inputs;
+            let shape = |runs| Sums { pixels, outputs: g.outputs, x_pixel, x_stride: 1, runs };
+            if rows.count == 0 || columns.count == 0 {
+                y.chunks_exact_mut(g.outputs.max(1)).for_each(|y| dense::start(bias, y));
+            } else if columns.other_step == 1 || columns.count == 1 {
+                // Kernel elements of a row lie one after another, and so do the inputs that they meet.
+                let runs = Runs {
+                    rows: rows.count,
+                    count: columns.count * g.inputs,
+                    x_step: rows.other_step * image_row,
+                    weight_step: kernel_row,
+                    stride: g.outputs,
+                };
+                arch::sums(x, weight, start, y, &shape(runs));
+            } else {
+                let runs = Runs {
+                    rows: columns.count,
+                    count: g.inputs,
+                    x_step: columns.other_step * g.inputs,
+                    weight_step: element,
+                    stride: g.outputs,
+                };
+                for row in 0..rows.count {
+                    let start = if row == 0 { start } else { Start::Kept };
+                    let x = x.get(row * rows.other_step * image_row..).unwrap_or_default();
+                    let weight = weight.get(row * kernel_row..).unwrap_or_default();
+                    arch::sums(x, weight, start, y, &shape(runs));
                 }
             }
         }
+    }
+}
+
+/// Calls `sums` for each kernel element, with the inputs and the part of dL/dy from the first position on at which it lies
+/// inside, the place of its weights, and the shape of their gradients' sums.
+fn for_each_kernel_element(
+    g: &Geometry,
+    x: &[f32],
+    dy: &[f32],
+    place: &mut [f32],
+    sums: impl Fn(&[f32], &[f32], &mut [f32], &Sums),
+) {
+    let mut elements = place.chunks_exact_mut((g.inputs * g.outputs).max(1));
+    for kernel_row in 0..g.rows.kernel {
+        let (output_row, row, rows) = g.rows.outputs_at(kernel_row);
+        for kernel_column in 0..g.columns.kernel {
+            let (output_column, column, columns) = g.columns.outputs_at(kernel_column);
+            let Some(place) = elements.next() else { return };
+            let x = x.get((row * g.columns.input + column) * g.inputs..).unwrap_or_default();
+            let dy = dy.get((output_row * g.columns.output + output_column) * g.outputs..).unwrap_or_default();
+            let runs = Runs {
+                rows: if columns == 0 { 0 } else { rows },
+                count: columns,
+                x_step: g.rows.stride * g.columns.input * g.inputs,
+                weight_step: g.columns.output * g.outputs,
+                stride: g.outputs,
+            };
+            let x_stride = g.columns.stride * g.inputs;
+            sums(x, dy, place, &Sums { pixels: g.inputs, outputs: g.outputs, x_pixel: 1, x_stride, runs });
+        }
+    }
+}
+
+/// Adds dL/dW to the gradient, or leaves it there.
+fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], gradient: &mut [f32], first: bool) {
+    let start = if first { Start::Zero } else { Start::Kept };
+    for_each_kernel_element(g, x, dy, gradient, |x, dy, gradient, shape| {
+        if shape.runs.rows > 0 {
+            arch::sums(x, dy, start, gradient, shape);
+        } else if first {
+            gradient.fill(0.0);
+        }
+    });
+}
+
+/// A step of descent, `w = w - rate g`, in the place of the weights, of a convolution whose dL/dx nobody wants.
+pub(crate) fn descend_first(
+    g: &Geometry,
+    x: &[f32],
+    weight: &mut [f32],
+    bias: &mut [f32],
+    dy: &[f32],
+    rate: f32,
+) {
+    for_each_kernel_element(g, x, dy, weight, |x, dy, weight, shape| {
+        if shape.runs.rows > 0 {
+            arch::descend_sums(x, dy, weight, rate, shape);
+        }
+    });
+    for (j, b) in bias.iter_mut().enumerate() {
+        let gradient = dy.iter().skip(j).step_by(g.outputs.max(1)).fold(0.0, |sum, d| sum + d);
+        *b -= rate * gradient;
     }
 }
 
@@ -201,14 +313,8 @@ impl Meeting<'_> {
         backpass_arch::join(lanes)
     }
 
-    /// Adds this input's part to the weights' gradients.
-    fn add_gradient(&self, gradient: &mut [f32], x: f32, dy: &[f32]) {
-        let len = self.g.outputs;
-        self.for_each(|at, pixel| dense::add_scaled(part_mut(gradient, at, len), x, part(dy, pixel, len)));
-    }
-
-    /// Both in one pass.
-    fn add_gradient_and_dot(&self, gradient: &mut [f32], x: f32, weight: &[f32], dy: &[f32]) -> f32 {
+    /// The same, and adds this input's part to the weights' gradients.
+    fn gradient_and_dot(&self, gradient: &mut [f32], x: f32, weight: &[f32], dy: &[f32]) -> f32 {
         let mut lanes = [0.0; dense::LANES];
         let len = self.g.outputs;
         self.for_each(|at, pixel| {
@@ -229,45 +335,125 @@ pub(crate) fn backward(
     weight_gradient: &mut [f32],
     bias_gradient: &mut [f32],
     first: bool,
+    finite: bool,
     want: InputGradient,
 ) {
+    sum_pixels(g.outputs, dy, bias_gradient, if first { Start::Zero } else { Start::Kept });
+    if want == InputGradient::Unused {
+        self::weight_gradient(g, x, dy, weight_gradient, first);
+        return;
+    }
     if first {
         weight_gradient.fill(0.0);
-        bias_gradient.fill(0.0);
     }
-    if g.is_pointwise() {
+    if g.is_pointwise() && !g.outputs.is_multiple_of(dense::LANES) {
         for (x, dy) in x.chunks_exact_mut(g.inputs.max(1)).zip(dy.chunks_exact(g.outputs.max(1))) {
-            dense::backward(x, weight, dy, weight_gradient, bias_gradient, false, want);
+            dense::backward(x, weight, dy, weight_gradient, &mut [], false, want);
         }
         return;
     }
-    match want {
-        InputGradient::Unused => for_each_input(g, x, |x, meeting| {
-            if *x != 0.0 {
-                meeting.add_gradient(weight_gradient, *x, dy);
+    // In a sum of finite numbers a zero of dL/dy changes nothing.
+    let finite = finite && elementwise::all_finite(weight);
+    let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
+    for row in 0..g.rows.input {
+        let rows = g.rows.outputs_of(row, row_steps);
+        for column in 0..g.columns.input {
+            let columns = g.columns.outputs_of(column, column_steps);
+            let Some(pixel) = pixels.next() else { return };
+            if finite {
+                meet(g, rows, columns, pixel, weight, dy, weight_gradient, want);
+                continue;
             }
-        }),
-        InputGradient::Full | InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
-            for_each_input(g, x, |x, meeting| {
-                if *x != 0.0 {
-                    let dx = meeting.add_gradient_and_dot(weight_gradient, *x, weight, dy);
-                    *x = want.at(*x, dx);
-                } else if want == InputGradient::Full {
-                    *x = meeting.dot(weight, dy);
-                }
-            });
+            for (channel, x) in pixel.iter_mut().enumerate() {
+                one(&Meeting { g, rows, columns, channel }, x, weight, dy, weight_gradient, want);
+            }
         }
     }
-    bias_backward(g.outputs, dy, bias_gradient);
+}
+
+/// Adds to the weights' gradients, and leaves dL/dx, for one input.
+fn one(meeting: &Meeting<'_>, x: &mut f32, weight: &[f32], dy: &[f32], gradient: &mut [f32], want: InputGradient) {
+    if *x != 0.0 {
+        let dx = meeting.gradient_and_dot(gradient, *x, weight, dy);
+        *x = want.at(*x, dx);
+    } else if want == InputGradient::Full {
+        *x = meeting.dot(weight, dy);
+    }
+}
+
+/// The same for a pixel: four channels at a time, those that ReLU closed left out.
+fn meet(
+    g: &Geometry,
+    rows: Span,
+    columns: Span,
+    pixel: &mut [f32],
+    weight: &[f32],
+    dy: &[f32],
+    gradient: &mut [f32],
+    want: InputGradient,
+) {
+    let element = g.inputs * g.outputs;
+    let at = (rows.kernel * g.columns.kernel + columns.kernel) * element;
+    let met = weight.get(at..).unwrap_or_default();
+    let shape = arch::Meeting {
+        outputs: g.outputs,
+        rows: rows.count,
+        columns: columns.count,
+        weight_row: rows.kernel_step * g.columns.kernel * element,
+        weight_column: columns.kernel_step * element,
+        dy_first: (rows.other * g.columns.output + columns.other) * g.outputs,
+        dy_row: rows.other_step * g.columns.output * g.outputs,
+        dy_column: columns.other_step * g.outputs,
+    };
+    let (mut open, mut count) = ([0; 4], 0);
+    let (mut closed, mut closed_count) = ([0; 4], 0);
+    let mut block = |pixel: &mut [f32], gradient: &mut [f32], channels: [usize; 4]| {
+        let x = channels.map(|channel| pixel.get(channel).copied().unwrap_or_default());
+        let gradient = gradient.get_mut(at..).unwrap_or_default();
+        let dx = arch::meet(x, channels.map(|channel| channel * g.outputs), met, dy, gradient, &shape);
+        for (channel, dx) in channels.into_iter().zip(dx) {
+            if let Some(x) = pixel.get_mut(channel) {
+                elementwise::replace(x, dx, want);
+            }
+        }
+    };
+    for channel in 0..pixel.len() {
+        let is_open = want == InputGradient::Full || pixel.get(channel).is_some_and(|x| *x != 0.0);
+        let (channels, count) = if is_open { (&mut open, &mut count) } else { (&mut closed, &mut closed_count) };
+        if let Some(place) = channels.get_mut(*count) {
+            *place = channel;
+            *count += 1;
+        }
+        if is_open && *count == 4 {
+            *count = 0;
+            block(pixel, gradient, open);
+        }
+    }
+    // An input of zero adds zeros to its gradients: closed channels fill the last block.
+    if count > 0 && count + closed_count >= 4 {
+        for (place, channel) in open.iter_mut().skip(count).zip(closed) {
+            *place = channel;
+        }
+        count = 0;
+        block(pixel, gradient, open);
+    }
+    for channel in open.into_iter().take(count) {
+        if let Some(x) = pixel.get_mut(channel) {
+            one(&Meeting { g, rows, columns, channel }, x, weight, dy, gradient, want);
+        }
+    }
 }
 
 /// Adds dL/db: dL/dy of all pixels.
 pub(crate) fn bias_backward(outputs: usize, dy: &[f32], bias_gradient: &mut [f32]) {
-    for dy in dy.chunks_exact(outputs.max(1)) {
-        for (gradient, dy) in bias_gradient.iter_mut().zip(dy) {
-            *gradient += dy;
-        }
-    }
+    sum_pixels(outputs, dy, bias_gradient, Start::Kept);
+}
+
+fn sum_pixels(outputs: usize, dy: &[f32], gradient: &mut [f32], start: Start<'_>) {
+    let count = dy.len().checked_div(outputs).unwrap_or_default();
+    let runs = Runs { rows: 1, count, x_step: 0, weight_step: 0, stride: outputs };
+    arch::sums(&[1.0], dy, start, gradient, &Sums { pixels: 1, outputs, x_pixel: 0, x_stride: 0, runs });
 }
 
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
@@ -465,9 +651,9 @@ pub(crate) mod tests {
             for (at, d) in dy.iter().enumerate() {
                 bias_sums[at % co] += d;
             }
-            for want in WANTS {
+            for (want, finite) in WANTS.into_iter().flat_map(|want| [(want, false), (want, true)]) {
                 let (mut x, mut gw, mut gb) = (input.clone(), vec![0.25; weight.len()], vec![0.5; co]);
-                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, false, want);
+                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, false, finite, want);
                 let expected: Vec<_> = input.iter().zip(&dx).map(|(x, dx)| left(*x, *dx, want)).collect();
                 assert_eq!(bits(&x), bits(&expected), "seed {seed}, {want:?}, {g:?}");
                 assert_eq!(bits(&gw), bits(&gradient), "seed {seed}, {want:?}, {g:?}");
@@ -495,7 +681,7 @@ pub(crate) mod tests {
         forward(&g, &[2.0, 3.0], &[10.0, 1.0], &[], &mut y);
         assert_eq!(y, [2.0, 23.0]);
         let (mut x, mut gradient) = ([2.0, 3.0], [0.0; 2]);
-        backward(&g, &mut x, &[10.0, 1.0], &[1.0, 100.0], &mut gradient, &mut [], false, InputGradient::Full);
+        backward(&g, &mut x, &[10.0, 1.0], &[1.0, 100.0], &mut gradient, &mut [], false, false, InputGradient::Full);
         assert_eq!((x, gradient), ([1001.0, 100.0], [200.0, 302.0]));
     }
 
@@ -508,7 +694,7 @@ pub(crate) mod tests {
         forward(&g, &[1.0, f32::NAN, 1.0, 1.0, 1.0], &[1.0; 3], &[0.0], &mut y);
         assert_eq!(y.map(f32::is_nan), [true, true, true, false, false]);
         let (mut x, mut gradient) = ([1.0, f32::NAN, 0.0, 1.0, 1.0], [0.0; 3]);
-        backward(&g, &mut x, &[1.0; 3], &[1.0; 5], &mut gradient, &mut [], false, InputGradient::WhereActive);
+        backward(&g, &mut x, &[1.0; 3], &[1.0; 5], &mut gradient, &mut [], false, false, InputGradient::WhereActive);
         assert!(gradient.iter().all(|gradient| gradient.is_nan()));
         assert_eq!((x[1], x[2].to_bits()), (3.0, 0));
     }

@@ -295,9 +295,10 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        finite: bool,
         want: InputGradient,
     ) {
-        kernel::conv::backward(&self.geometry::<T, CI>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
+        kernel::conv::backward(&self.geometry::<T, CI>(), x, weight, dy, weight_gradient, bias_gradient, first, finite, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -375,6 +376,7 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        finite: bool,
         want: InputGradient,
     ) {
         kernel::conv::backward(
@@ -385,6 +387,7 @@ impl<
             weight_gradient,
             bias_gradient,
             first,
+            finite,
             want,
         );
     }

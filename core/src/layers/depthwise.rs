@@ -262,6 +262,7 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        _: bool,
         want: InputGradient,
     ) {
         kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
@@ -341,6 +342,7 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        _: bool,
         want: InputGradient,
     ) {
         kernel::depthwise::backward(

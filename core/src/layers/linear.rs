@@ -24,6 +24,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]);
 
     /// Leaves the gradients of weight and bias, for the `first` sample, or adds them; and leaves dL/dx in `x` as far as `want` asks.
+    /// `finite` says that all of `x` and `dy` are.
     fn gradients(
         &self,
         x: &mut [f32],
@@ -32,6 +33,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        finite: bool,
         want: InputGradient,
     );
 
@@ -59,7 +61,7 @@ pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
     // An element of the gradient is a sum of some of the products x dy, or of some of dy.
     let growth = elementwise::larger(1.0, elementwise::magnitude(x)) * elementwise::magnitude(dy);
     let (Linear { weight: weight_gradient, bias: bias_gradient }, first) = grads.grow(growth);
-    layer.gradients(x, weight, dy, weight_gradient.flat_mut(), bias_gradient.flat_mut(), first, want);
+    layer.gradients(x, weight, dy, weight_gradient.flat_mut(), bias_gradient.flat_mut(), first, growth.is_finite(), want);
 }
 
 /// Implements `Layer`, `Projection` and `Inference` for a `LinearLayer`:
