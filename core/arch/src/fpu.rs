@@ -33,8 +33,10 @@ macro_rules! fpu_asm {
 }
 
 mod conv;
+mod pool;
 
 pub use conv::{descend_sums, meet, sums};
+pub use pool::window_max;
 
 /// What a loop over a tile of outputs is given. Steps are in bytes.
 #[repr(C)]

@@ -125,6 +125,32 @@ impl Meeting {
     }
 }
 
+/// Set in the index of a maximum that is zero: behind ReLU, a closed gate.
+pub const CLOSED: u32 = 1 << 31;
+
+/// A window of an image, `rows` by `columns`, of at least one element.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// Rows of the window.
+    pub rows: usize,
+    /// Columns of the window.
+    pub columns: usize,
+    /// Inputs from a row to the next.
+    pub row_step: usize,
+    /// Inputs from a column to the next.
+    pub column_step: usize,
+}
+
+impl Window {
+    /// Whether a window of so many channels, and its place, lie within so many inputs.
+    fn fits(&self, first: usize, place: Option<usize>, x: usize, channels: usize) -> bool {
+        let (Some(rows), Some(columns)) = (self.rows.checked_sub(1), self.columns.checked_sub(1)) else { return false };
+        let last = rows.saturating_mul(self.row_step).saturating_add(columns.saturating_mul(self.column_step));
+        let inside = |at: usize| at.saturating_add(channels) <= x;
+        inside(first.saturating_add(last)) && place.is_none_or(inside)
+    }
+}
+
 impl Runs {
     /// The runs, or none if they do not end within so many inputs and weights, for products with `width` outputs.
     fn inside(self, x: usize, weight: usize, width: usize) -> Self {

@@ -3,8 +3,10 @@
 use crate::Runs;
 
 pub(crate) mod conv;
+pub(crate) mod pool;
 
 pub use conv::{descend_sums, meet, sums};
+pub use pool::window_max;
 
 /// Outputs computed together: their sums stay in registers while the weights stream past.
 const TILE: usize = 8;
