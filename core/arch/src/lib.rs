@@ -16,6 +16,7 @@ extern crate std;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod fpu;
+mod meet;
 pub mod portable;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
@@ -108,21 +109,6 @@ pub struct Meeting {
     pub dy_row: usize,
     /// Elements of dL/dy from a kernel column back to the next.
     pub dy_column: usize,
-}
-
-impl Meeting {
-    /// Whether all of it lies within so many weights, for a channel that begins with weight `channel`, and so many elements of
-    /// dL/dy.
-    fn fits(&self, weight: usize, channel: usize, dy: usize) -> bool {
-        let last = |row: usize, column: usize| {
-            let row = self.rows.saturating_sub(1).saturating_mul(row);
-            row.saturating_add(self.columns.saturating_sub(1).saturating_mul(column))
-        };
-        let weight_last = last(self.weight_row, self.weight_column).saturating_add(channel);
-        weight_last.saturating_add(self.outputs) <= weight
-            && self.dy_first.saturating_add(self.outputs) <= dy
-            && last(self.dy_row, self.dy_column) <= self.dy_first
-    }
 }
 
 /// Set in the index of a maximum that is zero: behind ReLU, a closed gate.

@@ -406,43 +406,8 @@ fn meet(
         dy_row: rows.other_step * g.columns.output * g.outputs,
         dy_column: columns.other_step * g.outputs,
     };
-    let (mut open, mut count) = ([0; 4], 0);
-    let (mut closed, mut closed_count) = ([0; 4], 0);
-    let mut block = |pixel: &mut [f32], gradient: &mut [f32], channels: [usize; 4]| {
-        let x = channels.map(|channel| pixel.get(channel).copied().unwrap_or_default());
-        let gradient = gradient.get_mut(at..).unwrap_or_default();
-        let dx = arch::meet(x, channels.map(|channel| channel * g.outputs), met, dy, gradient, &shape);
-        for (channel, dx) in channels.into_iter().zip(dx) {
-            if let Some(x) = pixel.get_mut(channel) {
-                elementwise::replace(x, dx, want);
-            }
-        }
-    };
-    for channel in 0..pixel.len() {
-        let is_open = want == InputGradient::Full || pixel.get(channel).is_some_and(|x| *x != 0.0);
-        let (channels, count) = if is_open { (&mut open, &mut count) } else { (&mut closed, &mut closed_count) };
-        if let Some(place) = channels.get_mut(*count) {
-            *place = channel;
-            *count += 1;
-        }
-        if is_open && *count == 4 {
-            *count = 0;
-            block(pixel, gradient, open);
-        }
-    }
-    // An input of zero adds zeros to its gradients: closed channels fill the last block.
-    if count > 0 && count + closed_count >= 4 {
-        for (place, channel) in open.iter_mut().skip(count).zip(closed) {
-            *place = channel;
-        }
-        count = 0;
-        block(pixel, gradient, open);
-    }
-    for channel in open.into_iter().take(count) {
-        if let Some(x) = pixel.get_mut(channel) {
-            one(&Meeting { g, rows, columns, channel }, x, weight, dy, gradient, want);
-        }
-    }
+    let gradient = gradient.get_mut(at..).unwrap_or_default();
+    arch::meet(pixel, want == InputGradient::Full, met, dy, gradient, &shape, |x, dx| want.at(x, dx));
 }
 
 /// Adds dL/db: dL/dy of all pixels.

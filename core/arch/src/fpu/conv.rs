@@ -3,7 +3,8 @@
 use core::arch::naked_asm;
 
 
-use crate::portable::conv::{self, Sum};
+use crate::meet::{self, Meet};
+use crate::portable::conv::{self, Plain, Sum};
 use crate::{Meeting, Start, Sums};
 
 /// What a loop over the pixels of a tile is given, and changes. Steps are in bytes.
@@ -32,14 +33,14 @@ struct Tile {
 
 const ZEROS: [f32; 16] = [0.0; 16];
 
-/// As [`portable::sums`]: 3.8 cycles where sixteen outputs are computed together, 4.3 for eight.
+/// As [`portable::sums`](crate::portable::sums): 3.8 cycles where sixteen outputs are computed together, 4.3 for eight.
 pub fn sums(x: &[f32], weight: &[f32], start: Start<'_>, y: &mut [f32], shape: &Sums) {
     if shape.fits(x.len(), weight.len(), start, y.len()) {
         tiles(x, weight, y, shape, Sum::From(start));
     }
 }
 
-/// As [`portable::descend_sums`].
+/// As [`portable::descend_sums`](crate::portable::descend_sums).
 pub fn descend_sums(x: &[f32], weight: &[f32], y: &mut [f32], rate: f32, shape: &Sums) {
     if shape.fits(x.len(), weight.len(), Start::Zero, y.len()) {
         tiles(x, weight, y, shape, Sum::Descent(rate));
@@ -232,66 +233,93 @@ tile_loop!(sums_4 "" "" "{{s0-s3}}" "s8" "0" concat!(
     difference!(["s0" "s1" "s2" "s3"] ["s4" "s5" "s6" "s7"]),
 ));
 
-/// What [`meet_4`] is given, and changes. Steps are in bytes.
+/// What [`meet_4`] is given. Steps are in bytes.
 #[repr(C)]
 struct Block {
     weight: [*const f32; 4],
     gradient: [*mut f32; 4],
     dy: *const f32,
-    /// 36
+    /// At byte 36.
     outputs: usize,
-    columns_left: usize,
-    rows_left: usize,
-    /// 48
     columns: usize,
+    rows: usize,
+    /// At byte 48.
     weight_column: usize,
     dy_column: usize,
-    /// 60
+    /// At byte 56.
     weight_row: usize,
     dy_row: usize,
-    /// 68; the sums take its place.
+    /// At byte 64. The sums take its place.
     x: [f32; 4],
 }
 
-/// As [`portable::meet`]: 9 cycles where no element of `d` is zero; for an element that is zero one, for another 10.3 a channel.
+/// As [`portable::meet`](crate::portable::meet): 9 cycles where no element of `d` is zero; else one for a zero and 10.3 for another element.
 pub fn meet(
-    x: [f32; 4],
-    channels: [usize; 4],
+    pixel: &mut [f32],
+    all: bool,
     weight: &[f32],
     dy: &[f32],
     gradient: &mut [f32],
     shape: &Meeting,
-) -> [f32; 4] {
+    finish: impl Fn(f32, f32) -> f32,
+) {
     let Meeting { outputs, rows, columns, .. } = *shape;
-    let [a, b, c, d] = channels;
-    let last = a.max(b).max(c.max(d));
-    if rows == 0 || columns == 0 || outputs == 0 || !shape.fits(weight.len().min(gradient.len()), last, dy.len()) {
-        return [0.0; 4];
+    let channels = pixel.len();
+    if !shape.fits(channels, weight.len().min(gradient.len()), dy.len()) {
+        return;
     }
     // At the end of a kernel element the pointers stand behind its last group of four outputs.
     let passed = outputs.div_ceil(4) * 4;
     let bytes = |step: usize| step.wrapping_sub(passed).wrapping_mul(4);
-    let back = columns - 1;
-    let (w, g) = (weight.as_ptr(), gradient.as_mut_ptr());
-    let mut block = Block {
-        weight: channels.map(|channel| w.wrapping_add(channel)),
-        gradient: channels.map(|channel| g.wrapping_add(channel)),
+    let back = columns.saturating_sub(1);
+    let block = Block {
+        weight: [core::ptr::null(); 4],
+        gradient: [core::ptr::null_mut(); 4],
         dy: dy.as_ptr().wrapping_add(shape.dy_first),
         outputs,
-        columns_left: columns,
-        rows_left: rows,
         columns,
+        rows,
         weight_column: bytes(shape.weight_column),
         dy_column: bytes(0usize.wrapping_sub(shape.dy_column)),
         weight_row: bytes(shape.weight_row.wrapping_sub(back * shape.weight_column)),
         dy_row: bytes((back * shape.dy_column).wrapping_sub(shape.dy_row)),
-        x,
+        x: [0.0; 4],
     };
-    // SAFETY: `fits` has found that for every kernel element, the weights, the gradients and the part of `dy` of the four channels lie
-    // within their slices. There is at least one kernel element with at least one output. Of the last, incomplete group of
-    // four outputs, `meet_4` touches only those that are.
-    unsafe { meet_4(&mut block) };
-    block.x
+    meet::meet(pixel, all, finish, Fours { plain: Plain { weight, dy, gradient, shape }, channels, block });
+}
+
+/// Four channels at once.
+struct Fours<'a> {
+    /// All of it fits for so many channels.
+    plain: Plain<'a>,
+    channels: usize,
+    /// For whatever four channels came last.
+    block: Block,
+}
+
+impl Meet for Fours<'_> {
+    #[inline]
+    fn four(&mut self, x: [f32; 4], channels: [usize; 4]) -> [f32; 4] {
+        let shape = self.plain.shape;
+        if shape.rows == 0 || shape.columns == 0 || channels.iter().any(|channel| *channel >= self.channels) {
+            return [0.0; 4];
+        }
+        let [a, b, c, d] = channels.map(|channel| channel * shape.outputs);
+        let (w, g) = (self.plain.weight.as_ptr(), self.plain.gradient.as_mut_ptr());
+        let block = &mut self.block;
+        block.weight = [w.wrapping_add(a), w.wrapping_add(b), w.wrapping_add(c), w.wrapping_add(d)];
+        block.gradient = [g.wrapping_add(a), g.wrapping_add(b), g.wrapping_add(c), g.wrapping_add(d)];
+        block.x = x;
+        // SAFETY: the shape fits: for every kernel element, weights, gradients and the part of `dy` of each channel lie within their
+        // slices, which `plain` holds. There is at least one kernel element with at least one output. Of the last, incomplete
+        // group of four outputs, `meet_4` touches only those that are.
+        unsafe { meet_4(block) };
+        block.x
+    }
+
+    fn one(&mut self, x: f32, channel: usize) -> f32 {
+        self.plain.one(x, channel)
+    }
 }
 
 /// What output `$lane` of a group of four adds to the lanes `$lanes` and the gradients of the four channels; its part of dL/dy is in
@@ -337,8 +365,10 @@ unsafe extern "C" fn meet_4(block: &mut Block) {
     fpu_asm!(
         "push {{r4-r11, lr}}",
         "vpush {{s16-s31}}",
-        "push {{r0}}",
-        "add r1, r0, #68",
+        // The columns and rows left are kept on the stack.
+        "ldrd r1, r2, [r0, #40]",
+        "push {{r0, r1, r2}}",
+        "add r1, r0, #64",
         "vldmia r1, {{s16-s19}}",
         "movs r1, #0",
         "vmov s0, r1\nvmov s1, r1\nvmov s2, r1\nvmov s3, r1",
@@ -380,12 +410,11 @@ unsafe extern "C" fn meet_4(block: &mut Block) {
         "adds lr, #4",
         "bne 21f",
         // The next kernel element.
-        "ldr r0, [sp]",
-        "ldr r1, [r0, #40]",
+        "ldrd r0, r1, [sp]",
         "subs r1, #1",
         "beq 22f",
-        "str r1, [r0, #40]",
-        "ldrd r2, r3, [r0, #52]",
+        "str r1, [sp, #4]",
+        "ldrd r2, r3, [r0, #48]",
         "19:",
         "add r4, r2\nadd r5, r2\nadd r6, r2\nadd r7, r2",
         "add r8, r2\nadd r9, r2\nadd r10, r2\nadd r11, r2",
@@ -420,22 +449,21 @@ unsafe extern "C" fn meet_4(block: &mut Block) {
         "b 4b",
         // The next kernel row.
         "22:",
-        "ldr r1, [r0, #44]",
-        "subs r1, #1",
+        "ldr r2, [sp, #8]",
+        "subs r2, #1",
         "beq 23f",
-        "str r1, [r0, #44]",
-        "ldr r1, [r0, #48]",
-        "str r1, [r0, #40]",
-        "ldrd r2, r3, [r0, #60]",
+        "ldr r1, [r0, #40]",
+        "strd r1, r2, [sp, #4]",
+        "ldrd r2, r3, [r0, #56]",
         "b 19b",
         "23:",
         each!("vadd.f32" ["s0" "s4" "s8" "s12" "s1" "s5" "s9" "s13"] ["s2" "s6" "s10" "s14" "s3" "s7" "s11" "s15"]),
         each!("vadd.f32" ["s0" "s4" "s8" "s12"] ["s1" "s5" "s9" "s13"]),
-        "vstr s0, [r0, #68]",
-        "vstr s4, [r0, #72]",
-        "vstr s8, [r0, #76]",
-        "vstr s12, [r0, #80]",
-        "add sp, #4",
+        "vstr s0, [r0, #64]",
+        "vstr s4, [r0, #68]",
+        "vstr s8, [r0, #72]",
+        "vstr s12, [r0, #76]",
+        "add sp, #12",
         "vpop {{s16-s31}}",
         "pop {{r4-r11, pc}}",
     )

@@ -1,6 +1,7 @@
 //! Sums over the windows of a convolution, and the meeting of its inputs with kernel and gradient.
 
 use super::{LANES, TILE, join};
+use crate::meet::{self, Meet};
 use crate::{Meeting, Start, Sums};
 
 /// Whether a product that is zero is worth a branch: where there is no FPU, a multiplication is a call.
@@ -93,39 +94,66 @@ fn tile<const T: usize>(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, 
     }
 }
 
-/// For four input channels of a pixel, those whose weights begin at `channels`: `g[k][c][j] += x[c] d[k][j]` over all kernel elements
-/// that it meets, and returns `Σ_k Σ_j w[k][c][j] d[k][j]` in four lanes: product `j` is in lane `j mod 4`, kernel elements rising; then
-/// `(lane 0 + lane 2) + (lane 1 + lane 3)`.
+/// For an input pixel of a convolution, and each of its channels `c` that is not zero, or for `all`: `g[k][c][j] += x[c] d[k][j]` over all
+/// kernel elements `k` that it meets, and `dx[c] = Σ_k Σ_j w[k][c][j] d[k][j]` in four lanes: product `j` is in lane `j mod 4`, kernel elements
+/// rising; then `(lane 0 + lane 2) + (lane 1 + lane 3)`. `finish` makes of `x` and `dx` what is left in the input's place.
 ///
-/// Zeros of `d` may be left out: where the weights, `x` and `d` are finite and no element of `g` is -0.0, the bits are the same.
+/// The weights of the pixel's first channel at the first kernel element are the first of `weight` and `gradient`. Zeros of `d` may
+/// be left out: where the weights, `x` and `d` are finite and no element of `g` is -0.0, the bits are the same.
 ///
 /// For each weight: 3 loads, 2 multiplies, 2 adds, 1 store.
 pub fn meet(
-    x: [f32; 4],
-    channels: [usize; 4],
+    pixel: &mut [f32],
+    all: bool,
     weight: &[f32],
     dy: &[f32],
     gradient: &mut [f32],
     shape: &Meeting,
-) -> [f32; 4] {
-    let mut lanes = [[0.0; LANES]; 4];
-    let len = shape.outputs;
-    let last = channels.into_iter().fold(0, usize::max);
-    if !shape.fits(weight.len().min(gradient.len()), last, dy.len()) {
-        return [0.0; 4];
+    finish: impl Fn(f32, f32) -> f32,
+) {
+    if shape.fits(pixel.len(), weight.len().min(gradient.len()), dy.len()) {
+        meet::meet(pixel, all, finish, Plain { weight, dy, gradient, shape });
     }
-    for row in 0..shape.rows {
-        for column in 0..shape.columns {
-            let at = row * shape.weight_row + column * shape.weight_column;
-            let dy_at = shape.dy_first.saturating_sub(row * shape.dy_row + column * shape.dy_column);
-            let dy = part(dy, dy_at, len);
-            for ((lanes, channel), x) in lanes.iter_mut().zip(channels).zip(x) {
-                let gradient = gradient.get_mut(at + channel..).unwrap_or_default();
-                add(lanes, part(weight, at + channel, len), dy, x, gradient);
+}
+
+/// One channel after another.
+pub(crate) struct Plain<'a> {
+    pub(crate) weight: &'a [f32],
+    pub(crate) dy: &'a [f32],
+    pub(crate) gradient: &'a mut [f32],
+    pub(crate) shape: &'a Meeting,
+}
+
+impl Meet for Plain<'_> {
+    fn four(&mut self, x: [f32; 4], channels: [usize; 4]) -> [f32; 4] {
+        self.add(x, channels)
+    }
+
+    fn one(&mut self, x: f32, channel: usize) -> f32 {
+        let [dx] = self.add([x], [channel]);
+        dx
+    }
+}
+
+impl Plain<'_> {
+    fn add<const N: usize>(&mut self, x: [f32; N], channels: [usize; N]) -> [f32; N] {
+        let shape = self.shape;
+        let len = shape.outputs;
+        let mut lanes = [[0.0; LANES]; N];
+        for row in 0..shape.rows {
+            for column in 0..shape.columns {
+                let at = row * shape.weight_row + column * shape.weight_column;
+                let dy_at = shape.dy_first.saturating_sub(row * shape.dy_row + column * shape.dy_column);
+                let dy = part(self.dy, dy_at, len);
+                for ((lanes, channel), x) in lanes.iter_mut().zip(channels).zip(x) {
+                    let at = at + channel * len;
+                    let gradient = self.gradient.get_mut(at..).and_then(|gradient| gradient.get_mut(..len));
+                    add(lanes, part(self.weight, at, len), dy, x, gradient.unwrap_or_default());
+                }
             }
         }
+        lanes.map(join)
     }
-    lanes.map(join)
 }
 
 /// `len` elements from element `at` on; none if there are not so many.
@@ -148,10 +176,7 @@ fn add(lanes: &mut [f32; LANES], weight: &[f32], dy: &[f32], x: f32, gradient: &
         return;
     }
     let ((rows, row_rest), (dys, dy_rest)) = (weight.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-    let (gradients, gradient_rest) = match gradient.get_mut(..dy.len()) {
-        Some(gradient) => gradient.as_chunks_mut::<LANES>(),
-        None => return,
-    };
+    let (gradients, gradient_rest) = gradient.as_chunks_mut::<LANES>();
     for ((row, dy), gradient) in rows.iter().zip(dys).zip(gradients) {
         for (((lane, w), d), g) in lanes.iter_mut().zip(row).zip(dy).zip(gradient) {
             *lane += w * d;
