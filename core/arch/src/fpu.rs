@@ -33,9 +33,11 @@ macro_rules! fpu_asm {
 }
 
 mod conv;
+mod pass;
 mod pool;
 
 pub use conv::{descend_sums, meet, sums};
+pub use pass::{magnitudes, relu};
 pub use pool::window_max;
 
 /// What a loop over a tile of outputs is given. Steps are in bytes.

@@ -3,9 +3,11 @@
 use crate::Runs;
 
 pub(crate) mod conv;
+pub(crate) mod pass;
 pub(crate) mod pool;
 
 pub use conv::{descend_sums, meet, sums};
+pub use pass::{magnitudes, relu};
 pub use pool::window_max;
 
 /// Outputs computed together: their sums stay in registers while the weights stream past.

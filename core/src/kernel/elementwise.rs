@@ -2,6 +2,8 @@
 //!
 //! A backward function finds dL/dy in `dy` and what the forward pass left in `x`; it leaves dL/dx in `x`.
 
+use backpass_arch as arch;
+
 use crate::layer::{InputGradient, Pass, open_gate};
 use crate::math;
 
@@ -50,11 +52,7 @@ pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
 
 /// y = max(x, 0), in place. NaN stays NaN, so that a diverged value is refused and not hidden.
 pub(crate) fn relu(x: &mut [f32]) {
-    for x in x {
-        if *x <= 0.0 {
-            *x = 0.0;
-        }
-    }
+    arch::relu(x);
 }
 
 /// y = min(max(x, 0), ceiling), in place. NaN stays NaN.
@@ -163,11 +161,7 @@ pub(crate) fn add(from: &[f32], to: &mut [f32]) {
 
 /// Σ |v|, in four lanes: an upper bound of every magnitude. Infinite or NaN if an element is, or if it overflows.
 pub(crate) fn magnitude(values: &[f32]) -> f32 {
-    let (groups, rest) = values.as_chunks::<4>();
-    let mut lanes = [0.0; 4];
-    for group in groups {
-        lanes.iter_mut().zip(group).for_each(|(lane, v)| *lane += v.abs());
-    }
+    let (lanes, rest) = arch::magnitudes(values);
     lanes.iter().chain(rest).fold(0.0, |sum, v| sum + v.abs())
 }
 
