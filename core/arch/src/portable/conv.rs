@@ -1,5 +1,7 @@
 //! Sums over the windows of a convolution, and the meeting of its inputs with kernel and gradient.
 
+use core::cell::Cell;
+
 use super::{LANES, TILE, join};
 use crate::meet::{self, Meet};
 use crate::{Meeting, Start, Sums};
@@ -139,16 +141,29 @@ impl Plain<'_> {
     fn add<const N: usize>(&mut self, x: [f32; N], channels: [usize; N]) -> [f32; N] {
         let shape = self.shape;
         let len = shape.outputs;
+        // The rows of the channels do not overlap, but only we know.
+        let gradient = Cell::from_mut(&mut *self.gradient).as_slice_of_cells();
         let mut lanes = [[0.0; LANES]; N];
         for row in 0..shape.rows {
             for column in 0..shape.columns {
                 let at = row * shape.weight_row + column * shape.weight_column;
                 let dy_at = shape.dy_first.saturating_sub(row * shape.dy_row + column * shape.dy_column);
-                let dy = part(self.dy, dy_at, len);
-                for ((lanes, channel), x) in lanes.iter_mut().zip(channels).zip(x) {
-                    let at = at + channel * len;
-                    let gradient = self.gradient.get_mut(at..).and_then(|gradient| gradient.get_mut(..len));
-                    add(lanes, part(self.weight, at, len), dy, x, gradient.unwrap_or_default());
+                let (dys, dy_rest) = part(self.dy, dy_at, len).as_chunks::<LANES>();
+                let rows = channels.map(|channel| part(self.weight, at + channel * len, len).as_chunks::<LANES>());
+                let gradients = channels.map(|channel| part(gradient, at + channel * len, len).as_chunks::<LANES>());
+                for (n, dy) in dys.iter().enumerate() {
+                    // Behind a max-pool, many groups are zeros.
+                    if dy.iter().all(|d| *d == 0.0) {
+                        continue;
+                    }
+                    for (((lanes, x), (row, _)), (gradient, _)) in lanes.iter_mut().zip(x).zip(rows).zip(gradients) {
+                        if let (Some(row), Some(gradient)) = (row.get(n), gradient.get(n)) {
+                            add_group(lanes, row, dy, x, gradient);
+                        }
+                    }
+                }
+                for (((lanes, x), (_, row)), (_, gradient)) in lanes.iter_mut().zip(x).zip(rows).zip(gradients) {
+                    add(lanes, row, dy_rest, x, gradient);
                 }
             }
         }
@@ -157,34 +172,31 @@ impl Plain<'_> {
 }
 
 /// `len` elements from element `at` on; none if there are not so many.
-fn part(values: &[f32], at: usize, len: usize) -> &[f32] {
+fn part<T>(values: &[T], at: usize, len: usize) -> &[T] {
     values.get(at..).and_then(|values| values.get(..len)).unwrap_or_default()
 }
 
-/// What one kernel element adds to a channel's lanes and gradient.
+/// What four outputs add to a channel's lanes and gradient. All is read before anything is written: a vector.
 #[inline(always)]
-fn add(lanes: &mut [f32; LANES], weight: &[f32], dy: &[f32], x: f32, gradient: &mut [f32]) {
+fn add_group(lanes: &mut [f32; LANES], weight: &[f32; LANES], dy: &[f32; LANES], x: f32, gradient: &[Cell<f32>; LANES]) {
     if SKIPS {
-        for (j, ((w, d), g)) in weight.iter().zip(dy).zip(gradient).enumerate() {
-            if *d != 0.0
-                && let Some(lane) = lanes.get_mut(j % LANES)
-            {
-                *lane += w * d;
-                *g += x * d;
-            }
-        }
-        return;
+        return add(lanes, weight, dy, x, gradient);
     }
-    let ((rows, row_rest), (dys, dy_rest)) = (weight.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-    let (gradients, gradient_rest) = gradient.as_chunks_mut::<LANES>();
-    for ((row, dy), gradient) in rows.iter().zip(dys).zip(gradients) {
-        for (((lane, w), d), g) in lanes.iter_mut().zip(row).zip(dy).zip(gradient) {
-            *lane += w * d;
-            *g += x * d;
+    let (mut products, mut sums) = (*weight, gradient.each_ref().map(Cell::get));
+    products.iter_mut().zip(dy).for_each(|(product, d)| *product *= d);
+    lanes.iter_mut().zip(products).for_each(|(lane, product)| *lane += product);
+    sums.iter_mut().zip(dy).for_each(|(sum, d)| *sum += x * d);
+    gradient.iter().zip(sums).for_each(|(g, sum)| g.set(sum));
+}
+
+/// What up to four outputs add to a channel's lanes and gradient.
+#[inline(always)]
+fn add(lanes: &mut [f32; LANES], weight: &[f32], dy: &[f32], x: f32, gradient: &[Cell<f32>]) {
+    for (((lane, w), d), g) in lanes.iter_mut().zip(weight).zip(dy).zip(gradient) {
+        if SKIPS && *d == 0.0 {
+            continue;
         }
-    }
-    for (((lane, w), d), g) in lanes.iter_mut().zip(row_rest).zip(dy_rest).zip(gradient_rest) {
         *lane += w * d;
-        *g += x * d;
+        g.set(g.get() + x * d);
     }
 }
