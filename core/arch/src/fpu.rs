@@ -33,10 +33,12 @@ macro_rules! fpu_asm {
 }
 
 mod conv;
+mod depthwise;
 mod pass;
 mod pool;
 
 pub use conv::{descend_sums, meet, sums};
+pub use depthwise::{add_window, meet_window};
 pub use pass::{magnitudes, relu};
 pub use pool::window_max;
 

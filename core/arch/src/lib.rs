@@ -111,6 +111,43 @@ pub struct Meeting {
     pub dy_column: usize,
 }
 
+/// A walk over the elements of a window in one array, and over what they meet in another one, where it may lead back.
+#[derive(Debug, Clone, Copy)]
+pub struct Walk {
+    /// Rows of the window.
+    pub rows: usize,
+    /// Columns of the window.
+    pub columns: usize,
+    /// Where its first element begins.
+    pub first: usize,
+    /// From a row to the next.
+    pub row: usize,
+    /// From a column to the next.
+    pub column: usize,
+    /// Where the other array's first element begins.
+    pub other_first: usize,
+    /// From what a row meets to what the next does.
+    pub other_row: isize,
+    /// From what a column meets to what the next does.
+    pub other_column: isize,
+}
+
+impl Walk {
+    /// Whether there is an element, and so many channels of all lie within arrays of these lengths.
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    fn fits(&self, channels: usize, len: usize, other: usize) -> bool {
+        let (Some(rows), Some(columns)) = (self.rows.checked_sub(1), self.columns.checked_sub(1)) else { return false };
+        let sum = |first: usize, row: usize, column: usize| {
+            first.saturating_add(rows.saturating_mul(row)).saturating_add(columns.saturating_mul(column))
+        };
+        // Each step either goes on or back.
+        let (forth, back) = (|step: isize| step.max(0).unsigned_abs(), |step: isize| step.min(0).unsigned_abs());
+        sum(self.first, self.row, self.column).saturating_add(channels) <= len
+            && sum(self.other_first, forth(self.other_row), forth(self.other_column)).saturating_add(channels) <= other
+            && sum(0, back(self.other_row), back(self.other_column)) <= self.other_first
+    }
+}
+
 /// Set in the index of a maximum that is zero: behind ReLU, a closed gate.
 pub const CLOSED: u32 = 1 << 31;
 

@@ -3,10 +3,12 @@
 use crate::Runs;
 
 pub(crate) mod conv;
+mod depthwise;
 pub(crate) mod pass;
 pub(crate) mod pool;
 
 pub use conv::{descend_sums, meet, sums};
+pub use depthwise::{add_window, meet_window};
 pub use pass::{magnitudes, relu};
 pub use pool::window_max;
 

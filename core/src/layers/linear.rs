@@ -61,7 +61,16 @@ pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
     // An element of the gradient is a sum of some of the products x dy, or of some of dy.
     let growth = elementwise::larger(1.0, elementwise::magnitude(x)) * elementwise::magnitude(dy);
     let (Linear { weight: weight_gradient, bias: bias_gradient }, first) = grads.grow(growth);
-    layer.gradients(x, weight, dy, weight_gradient.flat_mut(), bias_gradient.flat_mut(), first, growth.is_finite(), want);
+    layer.gradients(
+        x,
+        weight,
+        dy,
+        weight_gradient.flat_mut(),
+        bias_gradient.flat_mut(),
+        first,
+        growth.is_finite(),
+        want,
+    );
 }
 
 /// Implements `Layer`, `Projection` and `Inference` for a `LinearLayer`:
