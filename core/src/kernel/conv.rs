@@ -22,14 +22,19 @@
 //! A pointwise convolution (kernel and stride 1) is the dense kernel on each pixel, and sums as that does: the last `O mod 4`
 //! products of `dx` come after its lanes.
 //!
-//! Floors on a Cortex-M4F, from the cycles of its manual, and what its loops take: forward with sixteen outputs in registers 3.1 (a load
-//! of eight weights 9, an input 2, sixteen multiplies and adds 32), reached 3.7, of which the test for a zero is 0.2 and the
-//! loop 0.2; eight outputs 3.4, reached 4.3. Backward with four channels at a time 7.8, reached 9.0; for a product that is alone
-//! among zeros 10, reached 10.3, and 1 for each zero. All of it for the step of a 16x16x1 image through two 3x3 convolutions of 8
-//! and 16 channels, ReLU and pools: 3.1 million cycles before, 1.1 after.
+//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, against the floor of the
+//! loads, stores, multiplies and adds above, taken many registers at a time:
 //!
-//! Tried or worked out, and left: a second pass for `g` beside one for `dx` (3.7 + 5.0 instead of 9.0 where `d` is dense, no less
-//! where it is not, since both look for the zeros); two pixels by eight outputs (3.5 instead of 3.7, but two tests for zeros); eight
+//! | | floor | reached |
+//! |---|---|---|
+//! | forward, and `g` alone, sixteen outputs in registers | 3.3 | 3.8 |
+//! | the same, eight outputs | 3.4 | 4.4 |
+//! | backward, `d` without zeros | 7.8 | 9.4 |
+//! | backward, a zero of `d` | 0 | 2.1 |
+//! | backward, another element of `d` in a group of four that has zeros | 10 | 12.1 |
+//!
+//! Tried or worked out, and left: a second pass for `g` beside one for `dx` (3.8 + 5.0 instead of 9.4 where `d` is dense, no less
+//! where it is not, since both look for the zeros); two pixels by eight outputs (3.5 instead of 3.8, but two tests for zeros); eight
 //! channels by one lane (looks at each `d` once instead of twice, but cannot leave out closed channels).
 
 use backpass_arch::{self as arch, Runs, Start, Sums};
@@ -362,7 +367,7 @@ pub(crate) fn backward(
         return;
     }
     // In a sum of finite numbers a zero of dL/dy changes nothing.
-    let finite = finite && elementwise::all_finite(weight);
+    let finite = finite && elementwise::magnitude(weight).is_finite();
     let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
     let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
     for row in 0..g.rows.input {
@@ -371,7 +376,7 @@ pub(crate) fn backward(
             let columns = g.columns.outputs_of(column, column_steps);
             let Some(pixel) = pixels.next() else { return };
             if finite {
-                meet(g, rows, columns, pixel, weight, dy, weight_gradient, want);
+                meet(g, [rows, columns], pixel, weight, dy, weight_gradient, want);
                 continue;
             }
             for (channel, x) in pixel.iter_mut().enumerate() {
@@ -394,8 +399,7 @@ fn one(meeting: &Meeting<'_>, x: &mut f32, weight: &[f32], dy: &[f32], gradient:
 /// The same for a pixel: four channels at a time, those that ReLU closed left out.
 fn meet(
     g: &Geometry,
-    rows: Span,
-    columns: Span,
+    [rows, columns]: [Span; 2],
     pixel: &mut [f32],
     weight: &[f32],
     dy: &[f32],

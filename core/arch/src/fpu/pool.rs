@@ -19,7 +19,7 @@ struct Eight {
     place: *mut f32,
 }
 
-/// As [`portable::window_max`](crate::portable::window_max): 9.3 cycles for each element, and 10 for each window.
+/// As [`portable::window_max`](crate::portable::window_max): 50 cycles for each channel of a 2x2 window.
 pub fn window_max(x: &mut [f32], first: usize, place: Option<usize>, y: &mut [f32], window: &Window) {
     let Window { rows, columns, row_step, column_step } = *window;
     if !window.fits(first, place, x.len(), y.len()) {
