@@ -32,6 +32,16 @@ macro_rules! fpu_asm {
     };
 }
 
+mod conv;
+mod depthwise;
+mod pass;
+mod pool;
+
+pub use conv::{descend_sums, meet, sums};
+pub use depthwise::{add_window, meet_window};
+pub use pass::{magnitudes, relu};
+pub use pool::window_max;
+
 /// What a loop over a tile of outputs is given. Steps are in bytes.
 #[repr(C)]
 struct Tile {

@@ -2,6 +2,16 @@
 
 use crate::{Descent, Runs};
 
+pub(crate) mod conv;
+mod depthwise;
+pub(crate) mod pass;
+pub(crate) mod pool;
+
+pub use conv::{descend_sums, meet, sums};
+pub use depthwise::{add_window, meet_window};
+pub use pass::{magnitudes, relu};
+pub use pool::window_max;
+
 /// Outputs computed together: their sums stay in registers while the weights stream past.
 const TILE: usize = 8;
 /// Lanes of a dot product.

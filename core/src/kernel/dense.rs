@@ -160,12 +160,6 @@ pub(crate) fn add_input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want
         elementwise::add_gradient(x, arch::dot(row, dy), want);
     }
 }
-/// g += x d.
-pub(crate) fn add_scaled(gradient: &mut [f32], x: f32, dy: &[f32]) {
-    for (g, d) in gradient.iter_mut().zip(dy) {
-        *g += x * d;
-    }
-}
 
 /// Adds the products to the lanes, those of the last group too: product `j` to lane `j mod 4`.
 #[inline(always)]
@@ -181,7 +175,7 @@ pub(crate) fn add_dot(lanes: &mut [f32; LANES], row: &[f32], dy: &[f32]) {
     }
 }
 
-/// g += x d, and [`add_dot`], in one pass over `dy`.
+/// [`add_dot`], and g += x d, in one pass over `dy`.
 #[inline(always)]
 pub(crate) fn add_scaled_and_dot_to(lanes: &mut [f32; LANES], gradient: &mut [f32], x: f32, dy: &[f32], row: &[f32]) {
     let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());

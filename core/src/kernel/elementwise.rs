@@ -2,6 +2,8 @@
 //!
 //! A backward function finds dL/dy in `dy` and what the forward pass left in `x`; it leaves dL/dx in `x`.
 
+use backpass_arch as arch;
+
 use crate::layer::{InputGradient, Pass, open_gate};
 use crate::math;
 
@@ -50,11 +52,7 @@ pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
 
 /// y = max(x, 0), in place. NaN stays NaN, so that a diverged value is refused and not hidden.
 pub(crate) fn relu(x: &mut [f32]) {
-    for x in x {
-        if *x <= 0.0 {
-            *x = 0.0;
-        }
-    }
+    arch::relu(x);
 }
 
 /// y = min(max(x, 0), ceiling), in place. NaN stays NaN.

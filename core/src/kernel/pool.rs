@@ -9,42 +9,30 @@
 //! Its gradient sums over the windows that an input is in from the last to the first, rows, then columns; so does that of the
 //! maximum.
 
+use backpass_arch::{self as arch, CLOSED, Window};
+
 use crate::kernel::conv::{Axis, Geometry};
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, open_gate};
 
-/// Set in the position of a maximum that is zero: a gate that ReLU closed.
-const CLOSED: u32 = 1 << 31;
-
-/// Whether `value` beats the largest so far.
-fn beats(value: f32, largest: f32) -> bool {
-    value > largest || value.is_nan()
-}
-
 /// y is the maximum of each window; before a backward pass, `x` takes the positions of the maxima.
 pub(crate) fn max(g: &Geometry, x: &mut [f32], y: &mut [f32], keep: bool) {
-    let channels = g.inputs.max(1);
-    let mut places = y.iter_mut().enumerate();
+    let image_row = g.columns.input * g.inputs;
+    let window = Window {
+        rows: g.rows.kernel,
+        columns: g.columns.kernel,
+        row_step: g.rows.dilation * image_row,
+        column_step: g.columns.dilation * g.inputs,
+    };
+    let mut pixels = y.chunks_exact_mut(g.inputs.max(1));
+    let mut place = 0;
     for row in 0..g.rows.output {
-        for column in 0..g.columns.output {
-            for channel in 0..channels {
-                let Some((j, y)) = places.next() else { return };
-                let mut largest = (0, f32::NAN);
-                for (row_index, row) in g.rows.inputs_of(row).rising() {
-                    for (column_index, column) in g.columns.inputs_of(column).rising() {
-                        let at = (row * g.columns.input + column) * channels + channel;
-                        let value = x.get(at).copied().unwrap_or_default();
-                        if (row_index == 0 && column_index == 0) || beats(value, largest.1) {
-                            largest = (at as u32, value);
-                        }
-                    }
-                }
-                *y = largest.1;
-                if keep && let Some(place) = x.get_mut(j) {
-                    let closed = if largest.1 == 0.0 { CLOSED } else { 0 };
-                    *place = f32::from_bits(largest.0 | closed);
-                }
-            }
+        let mut first = row * g.rows.stride * image_row;
+        for _ in 0..g.columns.output {
+            let Some(y) = pixels.next() else { return };
+            arch::window_max(x, first, keep.then_some(place), y, &window);
+            first += g.columns.stride * g.inputs;
+            place += g.inputs;
         }
     }
 }

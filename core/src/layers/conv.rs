@@ -296,9 +296,20 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        finite: bool,
         want: InputGradient,
     ) {
-        kernel::conv::backward(&self.geometry::<T, CI>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
+        kernel::conv::backward(
+            &self.geometry::<T, CI>(),
+            x,
+            weight,
+            dy,
+            weight_gradient,
+            bias_gradient,
+            first,
+            finite,
+            want,
+        );
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -377,6 +388,7 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        finite: bool,
         want: InputGradient,
     ) {
         kernel::conv::backward(
@@ -387,6 +399,7 @@ impl<
             weight_gradient,
             bias_gradient,
             first,
+            finite,
             want,
         );
     }
@@ -553,5 +566,23 @@ mod tests {
         here.copy_from_slice(x.flat());
         Inference::<Image<4, 4, 1>>::infer(&layer, &params, &mut here, &mut there);
         assert_eq!(&there[..12], y.flat());
+    }
+
+    /// Where everything is finite, products with a gradient of zero are left out.
+    #[test]
+    fn an_infinite_input_makes_nan_of_a_weight_s_gradient_where_dy_is_zero() {
+        use crate::layer::InputGradient;
+        use crate::params::Linear;
+        type Convolution = Conv2d<Image<4, 4, 4>, 3>;
+        for (bad, expected) in [(1.0, 0), (f32::INFINITY, 16), (f32::NAN, 16)] {
+            let mut x = [[[1.0; 4]; 4]; 4];
+            x[1][1][2] = bad;
+            let params = Linear { weight: [[[[1.0; 4]; 4]; 3]; 3], bias: [0.0; 4] };
+            let mut gradients = Linear { weight: [[[[0.0; 4]; 4]; 3]; 3], bias: [0.0; 4] };
+            let mut dy = [[[0.0; 4]; 4]; 4];
+            Convolution::new().backward(&params, &mut x, &mut dy, Some((&mut gradients).into()), InputGradient::Full);
+            let nans = gradients.weight.flat().iter().filter(|g| g.is_nan()).count();
+            assert_eq!(nans, expected * 9 / 4, "{bad}");
+        }
     }
 }

@@ -100,6 +100,7 @@ impl<const I: usize, const O: usize, B: BiasChoice> LinearLayer<[f32; I]> for De
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        _: bool,
         want: InputGradient,
     ) {
         kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, first, want);

@@ -263,6 +263,7 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        _: bool,
         want: InputGradient,
     ) {
         kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
@@ -343,6 +344,7 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        _: bool,
         want: InputGradient,
     ) {
         kernel::depthwise::backward(

@@ -26,6 +26,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]);
 
     /// Leaves the gradients of weight and bias, for the `first` sample, or adds them; and leaves dL/dx in `x` as far as `want` asks.
+    /// `finite` says that all of `x` and `dy` are.
     fn gradients(
         &self,
         x: &mut [f32],
@@ -34,6 +35,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
+        finite: bool,
         want: InputGradient,
     );
 
@@ -63,8 +65,18 @@ pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
 ) {
     let (x, weight, dy) = (x.flat_mut(), params.weight.flat(), dy.flat());
     let Some(grads) = grads else { return layer.input_gradient(x, weight, dy, want) };
-    let (Linear { weight: weight_gradient, bias: bias_gradient }, first) = grads.grow(growth(x, dy));
-    layer.gradients(x, weight, dy, weight_gradient.flat_mut(), bias_gradient.flat_mut(), first, want);
+    let growth = growth(x, dy);
+    let (Linear { weight: weight_gradient, bias: bias_gradient }, first) = grads.grow(growth);
+    layer.gradients(
+        x,
+        weight,
+        dy,
+        weight_gradient.flat_mut(),
+        bias_gradient.flat_mut(),
+        first,
+        growth.is_finite(),
+        want,
+    );
 }
 
 /// Implements `Layer`, `Projection` and `Inference` for a `LinearLayer`:
