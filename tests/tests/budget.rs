@@ -76,7 +76,7 @@ fn the_learner_adds_a_reference_and_its_settings_only() {
     type WithSgd<'m> = Learner<'m, Digits, [f32; 64], CrossEntropy, Sgd>;
     type WithAdam<'m> = Learner<'m, Digits, [f32; 64], CrossEntropy, Adam>;
     // Three settings of 4 bytes, and six, filled up to a reference's alignment.
-    let with_settings = |bytes| (size_of::<&()>() + bytes).next_multiple_of(align_of::<&()>());
+    let with_settings = |bytes: usize| (size_of::<&()>() + bytes).next_multiple_of(align_of::<&()>());
     assert_eq!(size_of::<WithSgd<'_>>(), with_settings(12));
     assert_eq!(size_of::<WithAdam<'_>>(), with_settings(24));
 }
