@@ -115,10 +115,6 @@ fn a_refused_step_changes_nothing_and_training_goes_on_as_if_it_had_not_been() {
             let good = make(0.01);
             let (mut training, mut twin) = (Training::<O>::new(), Training::<O>::new());
             for _ in 0..4 {
-                for training in [&mut training, &mut twin] {
-                    training.observe(0.5);
-                    assert!(training.step(&good, 2), "{name}");
-                }
                 training.observe(0.7);
                 twin.observe(0.7);
                 let before = training.bits();
@@ -126,7 +122,7 @@ fn a_refused_step_changes_nothing_and_training_goes_on_as_if_it_had_not_been() {
                     assert!(!training.step(&make(rate), 3), "{name}, rate {rate}");
                     assert!(training.bits() == before, "{name}, rate {rate}: something has changed");
                 }
-                assert!(training.step(&good, 3) && twin.step(&good, 3), "{name}");
+                assert!(training.step(&good, 2) && twin.step(&good, 2), "{name}");
                 assert!(training.bits() == twin.bits(), "{name}: the refused step has left something");
                 assert!(training.bits() != before, "{name}: nothing is learned");
             }
@@ -148,7 +144,8 @@ fn statistics_follow_the_data_whatever_the_optimizer() {
         fn check<O: Optimizer>(&self, name: &str, _: usize, make: impl Fn(f32) -> O) {
             let mut training = Training::<O>::new();
             for step in 1..=3_u8 {
-                training.observe(0.1);
+                // Large enough to be clipped.
+                training.observe(10.0);
                 training.gradients.1.running_mean = [100.0, -4.0];
                 training.gradients.1.running_var = [-0.5, 1000.0];
                 assert!(training.step(&make(0.01), 4), "{name}");

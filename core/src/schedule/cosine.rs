@@ -88,6 +88,20 @@ mod tests {
     }
 
     #[test]
+    fn the_error_is_within_the_stated_bound() {
+        for (period, minimum) in [(60_u32, 0.0_f32), (60, 0.1), (1001, 0.0), (1 << 24, 0.0), (1 << 24, 0.25)] {
+            let cosine = Cosine { minimum, ..Cosine::new(period) };
+            for steps in (0..period).step_by(1 + period as usize / 3000) {
+                let left = 1.0 - f64::from(steps) / f64::from(period);
+                let half = (std::f64::consts::FRAC_PI_2 * left).sin().powi(2);
+                let exact = f64::from(minimum) + (1.0 - f64::from(minimum)) * half;
+                let error = (f64::from(cosine.factor(steps, &())) - exact).abs();
+                assert!(error < 1e-6 * exact, "{steps} of {period}: {error:e} of {exact:e}");
+            }
+        }
+    }
+
+    #[test]
     fn a_period_begins_where_the_one_before_ends() {
         let cosine = Cosine::new(3).restarts(2);
         let starts: std::vec::Vec<u32> = (0..100).filter(|t| cosine.position(*t).0 == 0).collect();
