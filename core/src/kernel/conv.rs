@@ -39,6 +39,7 @@
 
 use backpass_arch::{self as arch, Runs, Start, Sums};
 
+use crate::descend::DescentStep;
 use crate::kernel::{dense, elementwise};
 use crate::layer::InputGradient;
 
@@ -273,8 +274,18 @@ fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], gradient: &mut [f32], fi
     });
 }
 
-/// A step of descent, `w = w - rate g`, in the place of the weights, of a convolution whose dL/dx nobody wants.
-pub(crate) fn descend_first(g: &Geometry, x: &[f32], weight: &mut [f32], bias: &mut [f32], dy: &[f32], rate: f32) {
+/// A step of descent, `w = keep w - rate g`, in the place of the weights, of a convolution whose dL/dx nobody wants.
+pub(crate) fn descend_first(
+    g: &Geometry,
+    x: &[f32],
+    weight: &mut [f32],
+    bias: &mut [f32],
+    dy: &[f32],
+    DescentStep { keep, rate }: DescentStep,
+) {
+    if keep != 1.0 {
+        weight.iter_mut().chain(bias.iter_mut()).for_each(|w| *w *= keep);
+    }
     for_each_kernel_element(g, x, dy, weight, |x, dy, weight, shape| {
         if shape.runs.rows > 0 {
             arch::descend_sums(x, dy, weight, rate, shape);
@@ -677,7 +688,7 @@ pub(crate) mod tests {
                 assert_eq!(bits(&gw), bits(&expected_gw), "seed {seed}, {want:?}, {g:?}");
                 assert_eq!(bits(&gb), bits(&expected_gb), "seed {seed}, {want:?}, {g:?}");
                 let (mut w, mut b) = (weight.clone(), bias.clone());
-                descend_first(g, &x, &mut w, &mut b, &dy, 0.3);
+                descend_first(g, &x, &mut w, &mut b, &dy, DescentStep { keep: 1.0, rate: 0.3 });
                 let step = |from: &[f32], gradient: &[f32]| -> Vec<f32> {
                     from.iter().zip(gradient).map(|(w, g)| w - 0.3 * g).collect()
                 };

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::descend::descend_by_gradient;
+use crate::descend::{Descend, Descent, Later, Place};
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -325,8 +325,41 @@ impl<
     }
 }
 
+/// Implements [`Descend`](crate::Descend) for a convolution. Its weights are read at every position, so they keep their gradient until all of dL/dx
+/// is there; where nothing before the layer learns, nobody wants dL/dx, and each weight takes its step when its sum is done.
+macro_rules! descend_with_shared_weights {
+    ([$($generics:tt)*] $x:ty => $layer:ty, $geometry:ident::<$($size:ident),+>) => {
+        impl<$($generics)*> Descend<$x> for $layer {
+            type Shared<Q: Place> = Q::Shared<Self::Params>;
+            type Next<Q: Place> = Later;
+
+            fn descend<Q: Place>(
+                &self,
+                params: &mut Self::Params,
+                shared: &mut Self::Shared<Q>,
+                x: &mut $x,
+                dy: &mut Self::Tape,
+                descent: &mut Descent,
+                want: InputGradient,
+            ) {
+                if let Some(gradients) = Q::shared(shared) {
+                    return descent.by_gradient(self, params, gradients, x, dy, want);
+                }
+                let (x, dy) = (x.flat(), dy.flat());
+                if descent.is_refused() {
+                    return;
+                }
+                if let Some(step) = descent.allow(linear::growth(x, dy)) {
+                    let (weight, bias) = (params.weight.flat_mut(), params.bias.flat_mut());
+                    kernel::conv::descend_first(&self.$geometry::<$($size),+>(), x, weight, bias, dy, step);
+                }
+            }
+        }
+    };
+}
+
 linear_layer!([const T: usize, const CI: usize, const OT: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, CI> => Conv1d<Signal<OT, CO>, K, STRIDE, B, DILATION> => Signal<OT, CO>);
-descend_by_gradient!([const T: usize, const CI: usize, const OT: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, CI> => Conv1d<Signal<OT, CO>, K, STRIDE, B, DILATION>);
+descend_with_shared_weights!([const T: usize, const CI: usize, const OT: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, CI> => Conv1d<Signal<OT, CO>, K, STRIDE, B, DILATION>, geometry::<T, CI>);
 
 impl<
     const OH: usize,
@@ -418,7 +451,7 @@ impl<
 }
 
 linear_layer!([const H: usize, const W: usize, const CI: usize, const OH: usize, const OW: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, CI> => Conv2d<Image<OH, OW, CO>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W> => Image<OH, OW, CO>);
-descend_by_gradient!([const H: usize, const W: usize, const CI: usize, const OH: usize, const OW: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, CI> => Conv2d<Image<OH, OW, CO>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W>);
+descend_with_shared_weights!([const H: usize, const W: usize, const CI: usize, const OH: usize, const OW: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, CI> => Conv2d<Image<OH, OW, CO>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W>, geometry::<H, W, CI>);
 
 #[cfg(test)]
 mod tests {

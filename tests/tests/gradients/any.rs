@@ -83,7 +83,7 @@ where
     ) {
         let tape: &mut TypedTape<L, X> = (kept as &mut dyn Downcast).downcast_mut().unwrap();
         let mut gradients = grads.is_some().then_some(L::Params::ZERO);
-        self.0.backward(&typed(params), x, &mut tape.0, gradients.as_mut(), want);
+        self.0.backward(&typed(params), x, &mut tape.0, gradients.as_mut().map(Into::into), want);
         if let (Some(to), Some(gradients)) = (grads, gradients) {
             add(&gradients, to);
         }

@@ -178,7 +178,7 @@ fn wants<X: Shape>(picks: Vec<u16>, values: Values) -> TestCaseResult {
         let (mut x, mut tape, mut gradients) = (input, Zero::ZERO, Zero::ZERO);
         let y = network.layers.forward(&params, &mut x, &mut tape, Pass::training(0));
         MeanSquaredError.gradient(y, &target, network.layers.output_gradient(want));
-        network.layers.backward(&params, &mut x, &mut tape, Some(&mut gradients), want);
+        network.layers.backward(&params, &mut x, &mut tape, Some((&mut gradients).into()), want);
         (x, flat(&gradients))
     };
     let (full, gradients) = run(InputGradient::Full);
