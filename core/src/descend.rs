@@ -281,3 +281,113 @@ macro_rules! descend_by_gradient {
 }
 
 pub(crate) use {descend_by_gradient, descend_without_params};
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::{
+        BatchNorm, BiasOnly, Concat, Conv2d, CrossEntropy, Dense, Flatten, Gru, Identity, Image, Learner, Linear, Loss,
+        MaxPool, MeanSquaredError, Memory, ObserveError, Relu, Relu6, Residual, ResidualProjection, Rng, Sgd, Signal,
+        Tanh, Tensor, TrainError,
+    };
+
+    fn bits<P: Params>(params: &P) -> Vec<u32> {
+        let mut bits = Vec::new();
+        params.visit(None, &mut |_, values| bits.extend(values.iter().map(|value| value.to_bits())));
+        bits
+    }
+
+    /// Ten samples, some elements zero, by both ways.
+    fn same<N, X, L, T>(network: N, loss: L, target: &T)
+    where
+        N: Descend<X> + Copy,
+        X: Tensor,
+        L: Loss<N::Output, T> + Copy,
+    {
+        for decay in [0.0, 0.01] {
+            let (mut one, mut two) = (Memory::<N, X, Sgd>::new(), Memory::<N, X, InPlace>::new());
+            let mut steps = Learner::new(&mut one, network, loss, Sgd::new(0.1).weight_decay(decay));
+            let mut in_place = Learner::new(&mut two, network, loss, InPlace::new(0.1).weight_decay(decay));
+            steps.initialize(3);
+            in_place.initialize(3);
+            let mut rng = Rng::new(4);
+            for step in 0..10 {
+                let mut sample = X::ZERO;
+                for value in sample.flat_mut() {
+                    *value = if rng.below(5) == 0 { 0.0 } else { rng.symmetric(1.0) };
+                }
+                let losses = [steps.train(&sample, target).unwrap(), in_place.train(&sample, target).unwrap()];
+                assert_eq!(losses[0].to_bits(), losses[1].to_bits(), "step {step}");
+                assert_eq!(bits(steps.params()), bits(in_place.params()), "step {step}, decay {decay}");
+            }
+            assert_eq!((in_place.observed(), in_place.pending(), in_place.refused()), (10, 0, 0));
+        }
+    }
+
+    #[test]
+    fn the_bits_are_those_of_the_way_with_a_gradient_array() {
+        same::<_, [f32; 6], _, _>(
+            (Dense::<17>::new(), Relu, Dense::<9>::new(), Tanh, Dense::<5>::new()),
+            CrossEntropy,
+            &3,
+        );
+        let network = (
+            Conv2d::<Image<6, 6, 4>, 3>::new(),
+            Relu,
+            MaxPool::<Image<3, 3, 4>, 2>::new(),
+            Conv2d::<Image<3, 3, 9>, 3>::new(),
+            Relu6,
+            Flatten::<81>,
+            Dense::<3>::new(),
+        );
+        same::<_, Image<6, 6, 2>, _, _>(network, CrossEntropy, &1);
+        let network = (
+            Residual((Dense::<8>::new(), Relu, Dense::<6>::new())),
+            BatchNorm::new(),
+            ResidualProjection((Dense::<7>::new(), Relu, Dense::<4>::new()), Dense::<4>::new()),
+            Concat::<[f32; 9], _, _>::new(Identity, Dense::<5>::new()),
+            Relu,
+            Dense::<2>::new(),
+        );
+        same::<_, [f32; 6], _, _>(network, MeanSquaredError, &[0.5, -0.5]);
+        same::<_, Signal<5, 2>, _, _>((Gru::<4>::new(), Dense::<3>::new()), CrossEntropy, &2);
+        static WEIGHTS: Linear<[[f32; 3]; 4], [f32; 3]> = Linear { weight: [[0.5, -0.25, 1.0]; 4], bias: [0.1; 3] };
+        same::<_, [f32; 4], _, _>(
+            (BiasOnly::new(Dense::<3>::new(), &WEIGHTS), Relu, Dense::<2>::new()),
+            CrossEntropy,
+            &1,
+        );
+    }
+
+    #[test]
+    fn only_what_correctness_needs_keeps_a_gradient() {
+        type Net = (Conv2d<Image<4, 4, 3>, 3>, Relu, Conv2d<Image<4, 4, 2>, 3>, Flatten<32>, Dense<2>);
+        // The first convolution none, the second its own, the dense layer none.
+        assert_eq!(Memory::<Net, Image<4, 4, 1>, InPlace>::GRADIENTS, 4 * (9 * 3 * 2 + 2));
+    }
+
+    #[test]
+    fn a_refused_sample_changes_nothing_or_only_the_layers_behind() {
+        type Net = (Dense<3>, Relu, Dense<2>);
+        let mut memory = Memory::<Net, [f32; 2], InPlace>::new();
+        let mut learner = Learner::new(&mut memory, Net::default(), MeanSquaredError, InPlace::new(0.1));
+        learner.initialize(1);
+        let before = bits(learner.params());
+        let refused = |error| Err(TrainError::Observe(error));
+        assert_eq!(learner.train(&[f32::NAN, 0.0], &[0.0; 2]), refused(ObserveError::Sample { index: 0 }));
+        assert_eq!(learner.train(&[f32::MAX; 2], &[3e38; 2]), refused(ObserveError::Loss));
+        assert_eq!(bits(learner.params()), before);
+
+        // A small loss whose gradient overflows on its way back: through weights of 1e36.
+        learner.params_mut().0 = Linear { weight: [[1e-30; 3]; 2], bias: [0.0; 3] };
+        learner.params_mut().2 = Linear { weight: [[1e36; 2]; 3], bias: [0.0; 2] };
+        learner.optimizer_mut().learning_rate = 1e-3;
+        let first = learner.params().0;
+        assert_eq!(learner.train(&[1e5; 2], &[-1e17; 2]), refused(ObserveError::Backward));
+        assert_eq!(learner.params().0, first);
+        learner.params().visit(None, &mut |_, values| assert!(values.iter().all(|value| value.is_finite())));
+        assert_eq!((learner.observed(), learner.refused()), (0, 3));
+    }
+}

@@ -1,5 +1,6 @@
 //! Running layers.
 
+use backpass::Gradients;
 use backpass::{Concat, Inference, InputGradient, Layer, Pass, Residual, Tensor, Zero};
 
 use crate::harness::Run;
@@ -112,7 +113,7 @@ impl<X: Tensor, Y: Tensor> Layer<X> for Branch<Y> {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, _: &mut Y, _: Option<&mut ()>, _: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, _: &mut Y, _: Option<Gradients<'_, ()>>, _: InputGradient) {
         x.flat_mut().fill(0.0);
     }
 }

@@ -11,8 +11,8 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use backpass::{
-    Conv2d, CrossEntropy, Dense, Flatten, Image, InputGradient, Layer, Learner, Loss, MaxPool, MeanSquaredError,
-    Memory, Optimizer, Params, Pass, Relu, Rng, Sgd, Step, Tensor, Zero,
+    Conv2d, CrossEntropy, Dense, Flatten, Gradients, Image, InputGradient, Layer, Learner, Loss, MaxPool,
+    MeanSquaredError, Memory, Optimizer, Params, Pass, Relu, Rng, Sgd, Step, Tensor, Zero,
 };
 
 use crate::mlperf_tiny::{Autoencoder, DsCnn, MobileNet, Photo, ResNet8, Scene, Sound, Speech};
@@ -218,7 +218,9 @@ where
         let output = layer.forward(params, x, tape, Pass::training(*stream));
         // In place of a loss.
         output.flat_mut().copy_from_slice(dy.flat());
-        layer.backward(params, x, tape, Some(&mut *gradients), InputGradient::Full);
+        let mut bound = 0.0;
+        let grads = Gradients::new(&mut *gradients, true, &mut bound);
+        layer.backward(params, x, tape, Some(grads), InputGradient::Full);
         L::Params::COUNT == 0 || Sgd::RULE.step(params, gradients, &mut [], &mut (), Step::new(1))
     }
 }
