@@ -1,6 +1,6 @@
 //! Descent in place: no gradient array.
 
-use crate::gradients::{Gradients, SAFE};
+use crate::gradients::{Gradients, is_safe};
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer};
 use crate::params::Params;
@@ -199,8 +199,7 @@ impl Descent {
         let DescentStep { keep, rate } = self.step;
         // Rounded up by more than the errors of the operations.
         let bound = (keep.abs() * self.before + rate.abs() * gradient) * 1.000_001;
-        // NaN is not below it.
-        if self.refused || !(bound < SAFE) {
+        if self.refused || !is_safe(bound) {
             self.refused = true;
             return None;
         }
@@ -228,7 +227,7 @@ impl Descent {
 
     /// Takes the step along gradients of at most `bound`.
     pub(crate) fn step<P: Params>(&mut self, params: &mut P, gradients: &mut P, mut bound: f32) {
-        if !(bound < SAFE) {
+        if !is_safe(bound) {
             bound = largest(gradients);
         }
         let Some(step) = self.allow(bound) else { return };

@@ -70,3 +70,8 @@ impl<'g, P> From<&'g mut P> for Gradients<'g, P> {
 
 /// Below this, twice a bound is finite, and so is anything that it bounds.
 pub(crate) const SAFE: f32 = 1e37;
+
+/// Whether a bound is below [`SAFE`]; NaN is not.
+pub(crate) const fn is_safe(bound: f32) -> bool {
+    bound < SAFE
+}

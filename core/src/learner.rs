@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::descend::{Descend, Descent, First, InPlace, largest};
 use crate::error::{ObserveError, TrainError, UpdateError};
-use crate::gradients::{Gradients, SAFE};
+use crate::gradients::{Gradients, is_safe};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -246,8 +246,7 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
         let mut bound = if first { 0.0 } else { bounds.gradients };
         let grads = Gradients::new(&mut *gradients, first, &mut bound);
         self.network.backward(params, input, tape, Some(grads), WANT);
-        // NaN is not below it.
-        if !(bound < SAFE) {
+        if !is_safe(bound) {
             bound = largest(gradients);
             if !bound.is_finite() {
                 let discarded = counters.pending;
@@ -285,7 +284,7 @@ impl<N: Descend<X>, X: Tensor, L> Learner<'_, N, X, L, InPlace> {
         let Some(loss) = self.forward_to_loss(sample, target)? else { return Ok(None) };
         let Memory { params, gradients, input, tape, bounds, .. } = &mut *self.memory;
         // A bound grows step by step; the largest magnitude itself may be far below it.
-        if !(bounds.values < SAFE / 2.0) {
+        if !is_safe(2.0 * bounds.values) {
             bounds.values = largest(params);
         }
         let mut descent = Descent::new(self.optimizer, bounds.values);

@@ -123,6 +123,7 @@ impl Visit for Input<'_> {
 
 /// Adds dL/dW and dL/db to the gradients, which are zeros for the `first` sample, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
 /// empty.
+#[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
 pub(crate) fn backward(
     g: &Geometry,
     x: &mut [f32],

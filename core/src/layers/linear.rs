@@ -27,6 +27,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
 
     /// Leaves the gradients of weight and bias, for the `first` sample, or adds them; and leaves dL/dx in `x` as far as `want` asks.
     /// `finite` says that all of `x` and `dy` are.
+    #[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
     fn gradients(
         &self,
         x: &mut [f32],

@@ -2,7 +2,7 @@
 
 use backpass_arch::{self as arch, Descent};
 
-use crate::gradients::SAFE;
+use crate::gradients::is_safe;
 use crate::kernel::descent::descend_by_call;
 use crate::kernel::elementwise::larger;
 use crate::optimizer::decay::Decay;
@@ -75,8 +75,7 @@ impl Sgd {
         gradients.visit(None, &mut |name, _| {
             bound = larger(bound, self::bound(self.descent(&name, step), values.get(), gradient));
         });
-        // NaN is not below it.
-        if !(bound < SAFE) {
+        if !is_safe(bound) {
             return false;
         }
         P::visit_mut([params, gradients], None, &mut |name, [p, g]| arch::descend(p, g, self.descent(&name, step)));
