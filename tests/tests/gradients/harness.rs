@@ -305,7 +305,7 @@ where
     let mut learner = Learner::new(&mut memory, network, loss, Sgd::new(0.0));
     put(&prepared.params, learner.params_mut());
     learner.observe(&Values(prepared.input.clone()).tensor(), target).unwrap();
-    learned(learner.gradients().unwrap())
+    learned(learner.gradients().unwrap_or(&N::Params::ZERO))
 }
 
 /// Compares parameter gradients (from the learner and from the layer) and the input gradient (from the layer).
