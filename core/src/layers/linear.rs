@@ -10,7 +10,7 @@ use crate::tensor::Tensor;
 
 /// A layer `y = W x + b` for some shape of `W`: dense, convolution, depthwise convolution.
 ///
-/// Its parameters are a [`Linear`](crate::Linear) of `Weight` and `Bias`; its tape is its output. What it does on slices is here,
+/// Its parameters are a [`Linear`] of `Weight` and `Bias`; its tape is its output. What it does on slices is here,
 /// so that its weight and its bias may come from different places, as in [`BiasOnly`](crate::BiasOnly).
 pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     /// The weight, input-major.

@@ -13,8 +13,8 @@
 //! `at` is an instruction: its address (hexadecimal), how often it was executed, and for all these times the modelled cycles,
 //! without and with pipelining of neighbouring loads and stores. A taken branch costs where it leads to.
 //!
-//! QEMU is given the plugin with `-plugin libbackpass_counter.so,out=FILE`; `backpass-sim bench` does so. [`decode`] has the
-//! model, [`count`] the counts; only the binding to QEMU's C interface is `unsafe`.
+//! QEMU is given the plugin with `-plugin libbackpass_counter.so,out=FILE`; `backpass-sim bench` does so. `decode` has the
+//! model, `count` the counts; only the binding to QEMU's C interface is `unsafe`.
 
 #![cfg_attr(any(test, not(unix)), allow(dead_code))]
 
