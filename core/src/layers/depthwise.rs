@@ -367,6 +367,8 @@ mod tests {
 
     type Input = Image<4, 5, 3>;
     type Output = Image<2, 3, 3>;
+    /// The parameters of a convolution of all channels.
+    type Whole = Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]>;
 
     /// Small whole numbers, of which every sum is exact, about one in five zero.
     fn whole(rng: &mut Rng, values: &mut [f32]) {
@@ -381,7 +383,7 @@ mod tests {
         for values in [params.weight.flat_mut(), params.bias.flat_mut(), input.flat_mut(), dy.flat_mut()] {
             whole(rng, values);
         }
-        let mut diagonal: Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]> = Zero::ZERO;
+        let mut diagonal: Whole = Zero::ZERO;
         diagonal.bias = params.bias;
         for (row, from) in diagonal.weight.iter_mut().zip(&params.weight) {
             for (element, from) in row.iter_mut().zip(from) {
@@ -402,7 +404,7 @@ mod tests {
                 assert_eq!(x, all_x, "{want:?}");
                 assert_eq!(y, dy);
                 let Linear { weight, bias }: Linear<[[[f32; 3]; 3]; 3], [f32; 3]> = grads;
-                let all: Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]> = all_grads;
+                let all: Whole = all_grads;
                 assert_eq!(bias, all.bias);
                 assert_eq!(weight, all.weight.map(|row| row.map(|w| [w[0][0], w[1][1], w[2][2]])));
 
