@@ -5,7 +5,7 @@ use core::fmt;
 use crate::loss::TargetError;
 
 /// Why a sample was not learned from. The parameters and moments are exactly what they were before, and so is the
-/// accumulated gradient, except for [`Gradient`](ObserveError::Gradient).
+/// accumulated gradient, except for [`Gradient`](ObserveError::Gradient); and so are the parameters except for [`Backward`](ObserveError::Backward).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -24,6 +24,9 @@ pub enum ObserveError {
         /// How many samples had been observed since the last update; the accumulated gradient held them.
         discarded: u32,
     },
+    /// With [`InPlace`](crate::InPlace) alone: a gradient became infinite or NaN on its way back, or a parameter could have left
+    /// the range of safe numbers. The layers behind that place have taken their step; it and those before it have not.
+    Backward,
 }
 
 impl fmt::Display for ObserveError {
@@ -32,6 +35,9 @@ impl fmt::Display for ObserveError {
             Self::Sample { index } => write!(f, "sample refused: element {index} is infinite or NaN"),
             Self::Target(error) => write!(f, "target refused: {error}"),
             Self::Loss => f.write_str("sample refused: the loss is infinite or NaN; nothing was changed"),
+            Self::Backward => f.write_str(
+                "sample refused on the way back: a gradient is infinite or NaN, or a parameter would be too large; only the layers behind have learned",
+            ),
             Self::Gradient { discarded } => write!(
                 f,
                 "sample refused: a gradient is infinite or NaN; the accumulated gradient of {discarded} earlier samples was discarded"

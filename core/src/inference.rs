@@ -11,6 +11,8 @@ pub trait Inference<X: Tensor>: Layer<X, Output: Tensor> {
     const BUFFER: usize;
     /// Whether the output lies in the other buffer than the input.
     const SWAPS: bool;
+    /// Whether the layer goes on from its state when the pass is [`Continuing`](Pass::Continuing); here it always begins afresh.
+    const HAS_STATE: bool = false;
 
     /// Computes the output for the input that `here` begins with, and leaves it at the beginning of `there` if
     /// [`SWAPS`](Self::SWAPS), else of `here`. Both have at least [`BUFFER`](Self::BUFFER) elements.

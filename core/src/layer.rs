@@ -1,5 +1,6 @@
 //! The heart of the crate: what a layer is.
 
+use crate::gradients::Gradients;
 use crate::init::Initialization;
 use crate::params::Params;
 use crate::rng::Rng;
@@ -139,7 +140,7 @@ impl InputGradient {
 /// Implement it for a layer of your own:
 ///
 /// ```
-/// use backpass::{InputGradient, Initialization, Layer, Pass, Rng, Tensor};
+/// use backpass::{Gradients, InputGradient, Initialization, Layer, Pass, Rng, Tensor};
 ///
 /// /// y = -x, in place: no parameters, no tape.
 /// #[derive(Debug, Clone, Copy)]
@@ -156,7 +157,7 @@ impl InputGradient {
 ///     fn output<'t>(x: &'t mut X, _: &'t mut ()) -> &'t mut X {
 ///         x
 ///     }
-///     fn backward(&self, _: &(), x: &mut X, _: &mut (), _: Option<&mut ()>, _: InputGradient) {
+///     fn backward(&self, _: &(), x: &mut X, _: &mut (), _: Option<Gradients<'_, ()>>, _: InputGradient) {
 ///         x.flat_mut().iter_mut().for_each(|v| *v = -*v);
 ///     }
 ///     // Zero stays zero, so a gate that ReLU closed before this layer stays visible behind it.
@@ -169,6 +170,7 @@ impl InputGradient {
     message = "`{Self}` does not take an input of type `{X}`",
     label = "no such layer for this input",
     note = "a dense layer takes a vector `[f32; N]`: put `Flatten<N>` before it for a signal or an image",
+    note = "a recurrent layer takes a signal `[[f32; C]; T]`: put `Reshape<Signal<T, C>>` before it for a vector",
     note = "a network is a tuple of 1 to 16 stages, such as `(Dense<32>, Relu, Dense<10>)`; tuples nest"
 )]
 pub trait Layer<X> {
@@ -185,6 +187,9 @@ pub trait Layer<X> {
     const KEEPS_OUTPUT_GRADIENT: bool = false;
     /// Whether the layer must be the first of a network, because it has no gradient for its input.
     const ONLY_FIRST: bool = false;
+    /// Whether a recurrent layer within begins afresh even when the pass is [`Continuing`](Pass::Continuing), because it lies in
+    /// a [`FrozenPrefix`](crate::FrozenPrefix). [`Streaming`](crate::Streaming) refuses it.
+    const FORGETS_STATE: bool = false;
 
     /// Computes the output and returns it where it lies: in the tape, or in `x` itself for an in-place layer.
     fn forward<'t>(
@@ -199,13 +204,13 @@ pub trait Layer<X> {
     fn output<'t>(x: &'t mut X, tape: &'t mut Self::Tape) -> &'t mut Self::Output;
 
     /// The chain rule. On entry the output's place holds dL/dy. Adds dL/dparams to `grads`, if there are any (a frozen layer
-    /// has none); leaves dL/dx in `x`, as far as `want` asks.
+    /// has none; see [`Gradients`]); leaves dL/dx in `x`, as far as `want` asks.
     fn backward(
         &self,
         params: &Self::Params,
         x: &mut X,
         tape: &mut Self::Tape,
-        grads: Option<&mut Self::Params>,
+        grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     );
 

@@ -2,8 +2,9 @@
 
 use core::fmt;
 
+use crate::descend::{Descend, First, InPlace};
 use crate::layer::Layer;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, State};
 use crate::params::Params;
 use crate::tensor::{Tensor, Zero};
 
@@ -28,14 +29,41 @@ use crate::tensor::{Tensor, Zero};
 /// assert_eq!(Ram::ACTIVATIONS, 4 * (64 + 32 + 10));
 /// let memory: &'static mut Ram = MEMORY.take();
 /// ```
-pub struct Memory<N: Layer<X>, X: Tensor, O: Optimizer> {
+pub struct Memory<N: Layer<X>, X: Tensor, O: Training<N, X>> {
     pub(crate) params: N::Params,
-    pub(crate) gradients: N::Params,
-    pub(crate) moments: O::Moments<N::Params>,
+    pub(crate) gradients: O::Gradients,
+    pub(crate) moments: O::Moments,
     pub(crate) state: O::State,
     pub(crate) input: X,
     pub(crate) tape: N::Tape,
     pub(crate) counters: Counters,
+    pub(crate) bounds: Bounds,
+}
+
+/// What a network `N` on inputs of type `X` keeps in memory to learn by a rule: any [`Optimizer`], or [`InPlace`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no rule by which `{N}` can learn",
+    label = "expected an optimizer, such as `Sgd` or `Adam`, or `InPlace`"
+)]
+pub trait Training<N: Layer<X>, X> {
+    /// The gradient arrays.
+    type Gradients: Zero;
+    /// What is kept for each parameter, in copies of the parameters.
+    type Moments: Zero + AsRef<[N::Params]> + AsMut<[N::Params]>;
+    /// What is kept for the whole network.
+    type State: State;
+}
+
+impl<N: Layer<X>, X, O: Optimizer> Training<N, X> for O {
+    type Gradients = N::Params;
+    type Moments = O::Moments<N::Params>;
+    type State = O::State;
+}
+
+impl<N: Descend<X>, X> Training<N, X> for InPlace {
+    type Gradients = N::Shared<First>;
+    type Moments = [N::Params; 0];
+    type State = ();
 }
 
 /// How many samples were seen.
@@ -51,17 +79,44 @@ pub(crate) struct Counters {
     pub(crate) stream: u32,
 }
 
+impl Counters {
+    /// Counts what became of a sample: it was learned from, ignored, or refused.
+    pub(crate) fn count<T, E>(&mut self, result: &Result<Option<T>, E>) {
+        match result {
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                self.observed = self.observed.saturating_add(1);
+                self.stream = self.stream.wrapping_add(1);
+            }
+            Err(_) => self.refused = self.refused.saturating_add(1),
+        }
+    }
+}
+
 impl Zero for Counters {
     const ZERO: Self = Self { pending: 0, observed: 0, refused: 0, stream: 0 };
 }
 
-impl<N: Layer<X>, X: Tensor, O: Optimizer> Memory<N, X, O> {
+/// Upper bounds of magnitudes, so that nobody needs to look at every value to know that all are finite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bounds {
+    /// Of the accumulated gradient.
+    pub(crate) gradients: f32,
+    /// Of parameters and moments; infinite where nobody knows.
+    pub(crate) values: f32,
+}
+
+impl Zero for Bounds {
+    const ZERO: Self = Self { gradients: 0.0, values: 0.0 };
+}
+
+impl<N: Layer<X>, X: Tensor, O: Training<N, X>> Memory<N, X, O> {
     /// The parameters, in bytes.
     pub const PARAMETERS: usize = size_of::<N::Params>();
     /// The gradients, in bytes.
-    pub const GRADIENTS: usize = size_of::<N::Params>();
+    pub const GRADIENTS: usize = size_of::<O::Gradients>();
     /// The optimizer's moments, in bytes.
-    pub const MOMENTS: usize = size_of::<O::Moments<N::Params>>();
+    pub const MOMENTS: usize = size_of::<O::Moments>();
     /// The input and what each layer keeps for its backward pass, in bytes.
     pub const ACTIVATIONS: usize = size_of::<X>() + size_of::<N::Tape>();
     /// The rest: sample counters, the optimizer's own counters, alignment, in bytes.
@@ -90,20 +145,19 @@ impl<N: Layer<X>, X: Tensor, O: Optimizer> Memory<N, X, O> {
             input: Zero::ZERO,
             tape: Zero::ZERO,
             counters: Zero::ZERO,
+            bounds: Zero::ZERO,
         }
     }
 
-    /// Sets gradients, moments and counters to zero, slice by slice: no second copy, on the stack or in flash.
+    /// Sets moments and counters to zero, slice by slice: no second copy, on the stack or in flash.
     pub(crate) fn clear(&mut self) {
-        self.discard();
         self.moments.as_mut().iter_mut().for_each(fill_zero);
         self.state = Zero::ZERO;
         self.counters = Zero::ZERO;
     }
 
-    /// Forgets the accumulated gradient.
-    pub(crate) fn discard(&mut self) {
-        fill_zero(&mut self.gradients);
+    /// Forgets the accumulated gradient: the next sample overwrites it.
+    pub(crate) const fn discard(&mut self) {
         self.counters.pending = 0;
     }
 }
@@ -112,13 +166,13 @@ fn fill_zero<P: Params>(params: &mut P) {
     P::visit_mut([params], None, &mut |_, [values]| values.fill(0.0));
 }
 
-impl<N: Layer<X>, X: Tensor, O: Optimizer> Default for Memory<N, X, O> {
+impl<N: Layer<X>, X: Tensor, O: Training<N, X>> Default for Memory<N, X, O> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<N: Layer<X>, X: Tensor, O: Optimizer> fmt::Debug for Memory<N, X, O> {
+impl<N: Layer<X>, X: Tensor, O: Training<N, X>> fmt::Debug for Memory<N, X, O> {
     /// Sizes, not contents.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut f = f.debug_struct("Memory");
@@ -130,7 +184,7 @@ impl<N: Layer<X>, X: Tensor, O: Optimizer> fmt::Debug for Memory<N, X, O> {
 }
 
 #[cfg(feature = "defmt")]
-impl<N: Layer<X>, X: Tensor, O: Optimizer> defmt::Format for Memory<N, X, O> {
+impl<N: Layer<X>, X: Tensor, O: Training<N, X>> defmt::Format for Memory<N, X, O> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(
             f,

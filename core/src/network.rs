@@ -1,5 +1,7 @@
 //! Tuples as networks: up to 16 stages, each taking the output of the one before.
 
+use crate::descend::{Descend, Descent, Place};
+use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -16,22 +18,36 @@ use crate::tensor::{Tensor, Zero};
 /// let wanted = network.0.output_gradient(want);
 /// {
 ///     let y = A::output(&mut *x, &mut tape.0);
-///     network.1.backward(&params.1, y, &mut tape.1, grads.map(|grads| &mut grads.1), wanted)
+///     network.1.backward(&params.1, y, &mut tape.1, grads.part(|grads| &mut grads.1), wanted)
 /// }
-/// network.0.backward(&params.0, x, &mut tape.0, grads.map(|grads| &mut grads.0), want);
+/// network.0.backward(&params.0, x, &mut tape.0, grads.part(|grads| &mut grads.0), want);
 /// ```
 macro_rules! backward {
     ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt) => {
-        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_deref_mut().map(|grads| &mut grads.$i), $want)
+        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_mut().map(|grads| grads.part(|grads| &mut grads.$i)), $want)
     };
     ($net:ident $params:ident $tape:ident $grads:ident, $x:ident $want:ident, $stage:ident $i:tt $($rest:tt)+) => {{
         let wanted = $net.$i.output_gradient($want);
         {
             let y = $stage::output(&mut *$x, &mut $tape.$i);
-            let mut grads = $grads.as_deref_mut();
-            backward!($net $params $tape grads, y wanted, $($rest)+)
+            backward!($net $params $tape $grads, y wanted, $($rest)+)
         }
-        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_deref_mut().map(|grads| &mut grads.$i), $want)
+        $net.$i.backward(&$params.$i, $x, &mut $tape.$i, $grads.as_mut().map(|grads| grads.part(|grads| &mut grads.$i)), $want)
+    }};
+}
+
+/// Runs a chain's descent, as `backward!` does its backward pass.
+macro_rules! descend {
+    ($net:ident $params:ident $shared:ident $tape:ident $descent:ident, $x:ident $want:ident, $stage:ident $i:tt ($place:ty)) => {
+        $net.$i.descend::<$place>(&mut $params.$i, &mut $shared.$i, $x, &mut $tape.$i, $descent, $want)
+    };
+    ($net:ident $params:ident $shared:ident $tape:ident $descent:ident, $x:ident $want:ident, $stage:ident $i:tt ($place:ty), $($rest:tt)+) => {{
+        let wanted = $net.$i.output_gradient($want);
+        {
+            let y = $stage::output(&mut *$x, &mut $tape.$i);
+            descend!($net $params $shared $tape $descent, y wanted, $($rest)+)
+        }
+        $net.$i.descend::<$place>(&mut $params.$i, &mut $shared.$i, $x, &mut $tape.$i, $descent, $want)
     }};
 }
 
@@ -92,6 +108,7 @@ macro_rules! chain {
 
         impl<$($stage: Params),+> Params for ($($stage,)+) {
             const COUNT: usize = 0 $(+ $stage::COUNT)+;
+            const STAGES: usize = [$($i),+].len();
 
             fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
                 $(self.$i.visit(Some(&Name::stage(parent, $i)), visitor);)+
@@ -132,6 +149,7 @@ macro_rules! chain {
             const KEEPS_INPUT: bool = <A as Layer<X0>>::KEEPS_INPUT;
             const KEEPS_OUTPUT_GRADIENT: bool = keeps_output_gradient!($($stage $x)+);
             const ONLY_FIRST: bool = <A as Layer<X0>>::ONLY_FIRST;
+            const FORGETS_STATE: bool = false $(|| <$stage as Layer<$x>>::FORGETS_STATE)+;
 
             #[inline]
             fn forward<'t>(
@@ -160,7 +178,7 @@ macro_rules! chain {
                 params: &Self::Params,
                 x: &mut X0,
                 tape: &mut Self::Tape,
-                mut grads: Option<&mut Self::Params>,
+                mut grads: Option<Gradients<'_, Self::Params>>,
                 want: InputGradient,
             ) {
                 backward!(self params tape grads, x want, $($stage $i)+);
@@ -195,6 +213,7 @@ macro_rules! infer {
             };
 
             const SWAPS: bool = false $(^ <$stage as Inference<$x>>::SWAPS)+;
+            const HAS_STATE: bool = false $(|| <$stage as Inference<$x>>::HAS_STATE)+;
 
             fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]) {
                 let (x, other) = (here, there);
@@ -208,6 +227,33 @@ macro_rules! infer {
     };
 }
 
+/// Implements `Descend` for one arity. First it finds the place of each stage, from that of the one before it: `in_place!([] (Q) A 0 X0 X1,
+/// B 1 X1 X2)` comes to `in_place!([A 0 X0 X1 (Q), B 1 X1 X2 (<A as Descend<X0>>::Next<Q>),] (<B as Descend<X1>>::Next<..>))`.
+macro_rules! in_place {
+    ([$($done:tt)*] ($place:ty) $stage:ident $i:tt $x:ident $y:ident $(, $($rest:tt)*)?) => {
+        in_place!([$($done)* $stage $i $x $y ($place),] (<$stage as Descend<$x>>::Next<$place>) $($($rest)*)?);
+    };
+    ([$($stage:ident $i:tt $x:ident $y:ident ($place:ty),)+] ($next:ty)) => {
+        impl<X0: 'static, $($y: 'static,)+ $($stage: Descend<$x> + Layer<$x, Output = $y>),+> Descend<X0> for ($($stage,)+) {
+            type Shared<Q: Place> = ($(<$stage as Descend<$x>>::Shared<$place>,)+);
+            type Next<Q: Place> = $next;
+
+            #[inline]
+            fn descend<Q: Place>(
+                &self,
+                params: &mut Self::Params,
+                shared: &mut Self::Shared<Q>,
+                x: &mut X0,
+                tape: &mut Self::Tape,
+                descent: &mut Descent,
+                want: InputGradient,
+            ) {
+                descend!(self params shared tape descent, x want, $($stage $i ($place)),+);
+            }
+        }
+    };
+}
+
 /// Calls `chain!` for every arity from 1 up to that of the list: `chains!(A 0 X0 X1, B 1 X1 X2)` gives
 /// `chain!(A 0 X0 X1; X1)` and `chain!(A 0 X0 X1, B 1 X1 X2; X2)`.
 macro_rules! chains {
@@ -215,6 +261,7 @@ macro_rules! chains {
     ([$($done:tt)*] $stage:ident $i:tt $x:ident $y:ident $(, $($rest:tt)*)?) => {
         chain!($($done)* $stage $i $x $y; $y);
         infer!($($done)* $stage $i $x $y);
+        in_place!([] (Q) $($done)* $stage $i $x $y);
         chains!([$($done)* $stage $i $x $y,] $($($rest)*)?);
     };
 }

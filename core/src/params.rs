@@ -107,6 +107,9 @@ pub trait Params: Zero + 'static {
     /// The number of values.
     const COUNT: usize;
 
+    /// The number of stages of the network whose parameters these are; a single layer is one.
+    const STAGES: usize = 1;
+
     /// Calls `visitor` with each slice and its name, always in the same order. `parent` is the name of what holds these
     /// parameters: `None` for a whole network.
     fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32]));

@@ -33,6 +33,7 @@ impl Rng {
     }
 
     /// The next 64 random bits.
+    #[inline(never)]
     pub const fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;

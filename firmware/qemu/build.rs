@@ -6,6 +6,9 @@ use std::{env, fs};
 fn main() {
     let target = env::var("TARGET").expect("cargo sets TARGET");
     let (board, flash, ram) = match target.as_str() {
+        "thumbv6m-none-eabi" if env::var_os("CARGO_FEATURE_EVERY").is_some() => {
+            ("mps2-an385 with the instructions of a Cortex-M0", ("0x00000000", "4M"), ("0x20000000", "4M"))
+        }
         "thumbv6m-none-eabi" => ("microbit, Cortex-M0", ("0x00000000", "256K"), ("0x20000000", "16K")),
         "thumbv7m-none-eabi" => ("mps2-an385, Cortex-M3", ("0x00000000", "4M"), ("0x20000000", "4M")),
         "thumbv7em-none-eabihf" => {

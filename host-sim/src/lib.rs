@@ -22,12 +22,13 @@
 //! # Ok::<(), backpass_sim::report::ReportError>(())
 //! ```
 
+pub mod bench;
 pub mod board;
 pub mod data;
-pub mod mlperf_tiny;
 pub mod report;
 pub mod simulation;
 
+pub use backpass_app::mlperf_tiny;
 pub use backpass_app::session::Plan;
 pub use data::{DataError, Dataset};
 pub use simulation::{Outcome, Simulation};

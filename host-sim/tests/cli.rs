@@ -44,7 +44,7 @@ fn without_arguments_it_trains_the_digits_well_and_writes_a_report() {
     assert!(summary["test_accuracy"].as_f64().unwrap() >= 0.97, "{summary}");
     assert!(summary["test_loss"].as_f64().unwrap() < 0.15, "{summary}");
     assert_eq!(summary["epochs"], 30);
-    assert_eq!(summary["ram_bytes"], 3 * 9640 + 424 + 12);
+    assert_eq!(summary["ram_bytes"], 3 * 9640 + 424 + 28);
     let page = std::fs::read_to_string(folder.path().join("report/report.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("98.6"));
     let image = std::fs::read(folder.path().join("report/learning-curve.png")).unwrap();
@@ -133,7 +133,7 @@ fn bad_data_is_named_with_row_and_column_and_nothing_is_written() {
 fn bad_options_end_with_2_and_say_what_was_expected() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a-file"), "").unwrap();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["train", "--data", "nowhere.csv"], "nowhere.csv"),
         (&["train", "--epochs", "0"], "--epochs"),
         (&["train", "--batch", "0"], "--batch"),
@@ -144,6 +144,10 @@ fn bad_options_end_with_2_and_say_what_was_expected() {
         (&["train", "--optimizer", "magic"], "momentum"),
         (&["train", "--report", "a-file"], "a-file"),
         (&["seeds", "--from", "3", "--to", "2"], "--from"),
+        (&["bench", "W9"], "`W9`"),
+        (&["bench", "--core", "m1"], "m33"),
+        (&["bench", "--compare", "nowhere.json"], "nowhere.json"),
+        (&["bench", "--compare", "a-file", "--json"], "--json"),
     ];
     for (arguments, word) in cases {
         let output = sim(folder.path(), arguments);
@@ -195,4 +199,43 @@ fn a_board_without_qemu_or_firmware_gets_one_line_that_says_what_to_do() {
     let output = command.current_dir(folder.path()).env("PATH", "").args(["board", "--quiet"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+}
+
+#[test]
+fn a_bench_of_this_computer_gives_rows_that_a_later_one_is_compared_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = sim(folder.path(), &["bench", "W1", "tanh", "--core", "host", "--time", "5", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((&rows[0]["workload"], &rows[1]["workload"]), (&"W1".into(), &"tanh 1024".into()));
+    assert_eq!((&rows[0]["memory"], &rows[0]["core"]), (&"gradients".into(), &"host".into()));
+    assert_eq!(rows[0]["ram_bytes"], 19_728);
+    assert!(rows[0]["instructions"].is_null() && rows[0]["cycles"].is_null() && rows[0]["text_bytes"].is_null());
+    assert!(rows[0]["microseconds"].as_f64().unwrap() > 0.0);
+
+    std::fs::write(folder.path().join("before.json"), text).unwrap();
+    let arguments = ["bench", "W1", "--core", "host", "--time", "5", "--compare", "before.json"];
+    let output = sim(folder.path(), &arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("KANN") && table.contains("1.000"), "RAM is the same: {table}");
+}
+
+#[test]
+fn without_qemu_a_bench_still_times_this_computer_unless_a_core_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = |arguments: &[&str]| {
+        let mut command = Command::cargo_bin("backpass-sim").unwrap();
+        command.current_dir(folder.path()).env("PATH", "").arg("bench").args(arguments).output().unwrap()
+    };
+    let output = bench(&["W1", "--time", "5", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("qemu-system-arm"));
+    assert_eq!(json(&output)["core"], "host");
+
+    let output = bench(&["W1", "--core", "m4f"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("qemu-system-arm") && output.stdout.is_empty());
 }

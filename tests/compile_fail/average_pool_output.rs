@@ -1,5 +1,5 @@
 //! Nine time steps pooled to three, where four follow.
-// says: AveragePool: a 3 window turns 9 into 4, but the output is declared 3
+// says: AveragePool: a 3 kernel with stride 2 turns 9 into 4, or with padding into 5, but the output is declared 3
 
 use backpass::{AveragePool, Layer, Pass, Signal, Zero};
 

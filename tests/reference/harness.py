@@ -46,10 +46,11 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 @dataclass(frozen=True)
 class Goal:
     """A loss and how its targets are drawn: `targets(shape of an output)` gives [10] of them; `loss(output, target)` is the
-    loss of one sample, in float64."""
+    loss of one sample, in float64. `mean(outputs, targets)` is that of a mini-batch, if it is not the mean of its samples'."""
 
     targets: Targets
     loss: Loss
+    mean: Loss | None = None
 
 
 GOALS = {
@@ -182,15 +183,22 @@ def start(case: Case) -> nn.Module:
 def train(case: Case, optimizer: Optimizer, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """The parameters after 1 and after all steps."""
     network = start(case)
-    loss_of = goal_of(case).loss
+    goal = goal_of(case)
     rule = optimizer(learned(network))
     history = []
     for step in range(STEPS):
         batch = [(step * case.batch + i) % SAMPLES for i in range(case.batch)]
-        losses = [loss_of(network(inputs[i].double()), targets[i]) for i in batch]
+        outputs = [network(inputs[i].double()) for i in batch]
         rule.zero_grad()
-        torch.stack(losses).mean().backward()
+        if goal.mean is None:
+            torch.stack([goal.loss(output, targets[i]) for output, i in zip(outputs, batch)]).mean().backward()
+        else:
+            goal.mean(torch.stack(outputs), targets[batch]).backward()
         rule.step()
+        # Running statistics that follow the samples of a step.
+        for module in network.modules():
+            if hasattr(module, "follow"):
+                module.follow()
         history.append(flat(case, network))
     return torch.stack([history[0], history[-1]])
 

@@ -1,7 +1,8 @@
-//! Training reaches what it should: XOR and a small regression, with every optimizer.
+//! Training reaches what it should: XOR and a small regression, with every optimizer; memory, with recurrent layers.
 
 use backpass::{
-    Adam, CrossEntropy, Dense, Layer, Learner, MeanSquaredError, Memory, Momentum, Optimizer, Sgd, Tanh, Tensor,
+    Adam, Bias, CrossEntropy, Dense, Gru, Last, Layer, Learner, Lstm, MeanSquaredError, Memory, Momentum, Optimizer,
+    ResetBefore, Rng, Rnn, Sgd, Signal, Tanh, Tensor,
 };
 
 const XOR: [([f32; 2], usize); 4] = [([0.0, 0.0], 0), ([0.0, 1.0], 1), ([1.0, 0.0], 1), ([1.0, 1.0], 0)];
@@ -107,4 +108,73 @@ fn nesterov_momentum_fits_a_parabola() {
 #[test]
 fn adam_fits_a_parabola() {
     check_parabola(Adam::new(0.02));
+}
+
+/// Trains on windows that `draw` gives with their class, in mini-batches of 8; returns how many of 200 others are classified
+/// rightly.
+fn learn_windows<N, const T: usize>(
+    draw: fn(&mut Rng) -> (Signal<T, 1>, usize),
+    rate: f32,
+    updates: usize,
+    seed: u64,
+) -> usize
+where
+    N: Layer<Signal<T, 1>, Output = [f32; 2]> + Default,
+{
+    let mut memory = Memory::<N, Signal<T, 1>, Adam>::new();
+    let mut learner = Learner::new(&mut memory, N::default(), CrossEntropy, Adam::new(rate));
+    learner.initialize(seed);
+    let mut rng = Rng::new(seed + 1000);
+    for _ in 0..updates {
+        for _ in 0..8 {
+            let (window, class) = draw(&mut rng);
+            learner.observe(&window, &class).unwrap();
+        }
+        learner.update().unwrap();
+    }
+    let right = |(window, class)| learner.predict(&window).argmax() == class;
+    (0..200).map(|_| draw(&mut rng)).map(right).filter(|right| *right).count()
+}
+
+/// Bits as -1 and 1; the class is whether an odd number of them are ones.
+fn parity(rng: &mut Rng) -> (Signal<4, 1>, usize) {
+    let bits = [(); 4].map(|()| rng.below(2) as usize);
+    (bits.map(|bit| [bit as f32 * 2.0 - 1.0]), bits.iter().sum::<usize>() % 2)
+}
+
+/// A bit, as -1 or 1, then noise; the class is the bit.
+fn first_of_20(rng: &mut Rng) -> (Signal<20, 1>, usize) {
+    let bit = rng.below(2) as usize;
+    let mut window = [(); 20].map(|()| [rng.symmetric(0.3)]);
+    window[0] = [bit as f32 * 2.0 - 1.0];
+    (window, bit)
+}
+
+fn check_memory<L: Layer<Signal<20, 1>, Output = [f32; 8]> + Default>() {
+    for seed in 1..=5 {
+        let right = learn_windows::<(L, Dense<2>), 20>(first_of_20, 0.01, 200, seed);
+        assert!(right >= 198, "seed {seed}: {right} of 200");
+    }
+}
+
+#[test]
+fn a_gru_remembers_the_first_of_20_steps() {
+    check_memory::<Gru<8>>();
+}
+
+#[test]
+fn a_gru_with_reset_before_the_product_remembers_the_first_of_20_steps() {
+    check_memory::<Gru<8, Last, Bias, ResetBefore>>();
+}
+
+#[test]
+fn an_lstm_remembers_the_first_of_20_steps() {
+    check_memory::<Lstm<8>>();
+}
+
+#[test]
+fn a_simple_recurrent_layer_learns_parity() {
+    for seed in 1..=5 {
+        assert_eq!(learn_windows::<(Rnn<8>, Dense<2>), 4>(parity, 0.02, 400, seed), 200, "seed {seed}");
+    }
 }

@@ -83,7 +83,7 @@ fn step<N, X, L, T>(
         f64::from((value - theirs).abs() / theirs.abs())
     };
     assert!(worst <= TOLERANCE, "{name}: loss {value}");
-    learner.gradients().visit(None, &mut |parameter, values| {
+    learner.gradients().unwrap().visit(None, &mut |parameter, values| {
         worst = worst.max(reference.compare(&format!("{name}/grad/{parameter}"), values));
     });
     learner.update().unwrap();

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use backpass_app::every::{self, Trained};
 use backpass_sim::board::{self, BoardError, BoardLog, Comparison, Image, Line, Machine, Profile};
 use libtest_mimic::{Arguments, Failed, Trial};
 use object::{Object, ObjectSection, ObjectSymbol};
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
             // Straight to standard error: not captured, so that it is seen.
             let _ = writeln!(std::io::stderr(), "skipped: tests on {machine}: {reason}");
         }
+        let name = format!("{machine}_learns_by_every_layer_loss_and_rule_the_same_bits_as_the_twin");
+        trials.push(Trial::test(name, move || every(machine, Profile::Release)).with_ignored_flag(ignored));
         for profile in [Profile::Release, Profile::Debug] {
             let name = format!("{machine}_{}_learns_the_same_bits_as_the_twin", profile.name());
             trials.push(Trial::test(name, move || twin(machine, profile)).with_ignored_flag(ignored));
@@ -91,10 +94,39 @@ fn memory_is_in_bss(machine: Machine) -> Result<(), Failed> {
     }
 }
 
+/// Every layer, loss, rule and schedule: ten steps of each give the same bits here and there.
+fn every(machine: Machine, profile: Profile) -> Result<(), Failed> {
+    let image = build(Image::Every, machine, profile)?;
+    let mut board = Vec::new();
+    board::run(machine.roomy(), &image, SILENCE, &mut |message| {
+        board.extend(message.strip_prefix("trained ").map(str::to_owned));
+    })?;
+    let mut twin = Vec::new();
+    let mut note = |Trained { name, accepted, loss, crc32 }: Trained| {
+        twin.push(format!("{accepted} {loss:08x} {crc32:08x} {name}"));
+    };
+    note(every::layers(&mut Box::new(every::Ram::new())));
+    every::others(&mut note);
+    let different: Vec<_> = twin.iter().zip(&board).filter(|(twin, board)| twin != board).collect();
+    if board.len() != twin.len() || !different.is_empty() {
+        let (board, twin) = (board.len(), twin.len());
+        return Err(
+            format!("{board} trainings on the board, {twin} in the twin; twin and board: {different:#?}").into()
+        );
+    }
+    println!(
+        "{machine}, {}: {} parameters of every layer, {} trainings, the same bits",
+        profile.name(),
+        every::PARAMETERS,
+        twin.len()
+    );
+    Ok(())
+}
+
 fn no_panic(machine: Machine) -> Result<(), Failed> {
     let image = build(Image::NoPanic, machine, Profile::Release)?;
     let mut qemu = Command::new("qemu-system-arm");
-    qemu.args(["-M", machine.name(), "-nographic", "-monitor", "none", "-serial", "null"]);
+    qemu.args(["-M", machine.roomy().name(), "-nographic", "-monitor", "none", "-serial", "null"]);
     qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(&image).stdin(Stdio::null());
     if finish(qemu.spawn()?)? { Ok(()) } else { Err("the image ran but did not learn".into()) }
 }

@@ -4,18 +4,42 @@
 //! Output pixel `o` of an axis reads input `i = o stride + k dilation - before` for each kernel element `k`; what lies outside
 //! the input counts as zero.
 //!
-//! | | mathematics |
-//! |---|---|
-//! | forward | `y[o][j] = b[j] + Σ_k Σ_c x[i][c] w[k][c][j]`; kernel row, kernel column and channel rising, zeros of `x` left out |
-//! | backward | for every input `x[i][c]` and every kernel element `k` that it meets: `g[k][c][j] += x[i][c] d[o][j]` unless `x` is 0; `dx[i][c] = Σ_k Σ_j w[k][c][j] d[o][j]` in four lanes; kernel row and column rising |
+//! | | mathematics | for each weight and position |
+//! |---|---|---|
+//! | forward | `y[o][j] = b[j] + Σ_k Σ_c x[i][c] w[k][c][j]`; kernel row, kernel column and channel rising, zeros of `x` left out | 1 load, 1 multiply, 1 add |
+//! | backward | `g[k][c][j] += x[i][c] d[o][j]`, positions rising, unless `x` is 0; `dx[i][c] = Σ_k Σ_j w[k][c][j] d[o][j]` in four lanes, kernel row and column rising | 3 loads, 1 store, 2 multiplies, 2 adds |
+//! | backward without `dx` | `g` the same, its sums in registers | 1 load, 1 multiply, 1 add |
+//! | descent without `dx` | the same, then `w = w - rate g` | 1 load, 1 multiply, 1 add |
 //!
 //! The four lanes of `dx`: lane `l` sums the products with `j mod 4 = l`, over all kernel elements; then
 //! `(lane 0 + lane 2) + (lane 1 + lane 3)`. Each input is visited once and overwritten by its gradient, so there is no
 //! scratch; one that ReLU closed is skipped in all of it.
 //!
+//! **Zeros of `d`**, three quarters of them behind a 2x2 max-pool, cost next to nothing: in a sum of finite numbers that does not
+//! start at -0.0 a product with zero changes no bit, so the loops may leave it out. Where an input, a weight or an element of dL/dy
+//! is infinite or NaN, every product is computed.
+//!
 //! A pointwise convolution (kernel and stride 1) is the dense kernel on each pixel, and sums as that does: the last `O mod 4`
 //! products of `dx` come after its lanes.
+//!
+//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, against the floor of the
+//! loads, stores, multiplies and adds above, taken many registers at a time:
+//!
+//! | | floor | reached |
+//! |---|---|---|
+//! | forward, and `g` alone, sixteen outputs in registers | 3.3 | 3.8 |
+//! | the same, eight outputs | 3.4 | 4.4 |
+//! | backward, `d` without zeros | 7.8 | 9.4 |
+//! | backward, a zero of `d` | 0 | 2.1 |
+//! | backward, another element of `d` in a group of four that has zeros | 10 | 12.1 |
+//!
+//! Tried or worked out, and left: a second pass for `g` beside one for `dx` (3.8 + 5.0 instead of 9.4 where `d` is dense, no less
+//! where it is not, since both look for the zeros); two pixels by eight outputs (3.5 instead of 3.8, but two tests for zeros); eight
+//! channels by one lane (looks at each `d` once instead of twice, but cannot leave out closed channels).
 
+use backpass_arch::{self as arch, Runs, Start, Sums};
+
+use crate::descend::DescentStep;
 use crate::kernel::{dense, elementwise};
 use crate::layer::InputGradient;
 
@@ -43,11 +67,11 @@ pub(crate) struct Geometry {
 /// Kernel elements `k, k + step, ...` and for each the other end of its connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
-    kernel: usize,
-    kernel_step: usize,
-    other: usize,
-    other_step: usize,
-    count: usize,
+    pub(crate) kernel: usize,
+    pub(crate) kernel_step: usize,
+    pub(crate) other: usize,
+    pub(crate) other_step: usize,
+    pub(crate) count: usize,
 }
 
 impl Axis {
@@ -90,10 +114,41 @@ impl Axis {
     }
 }
 
+impl Axis {
+    /// How many outputs from `o` on read the same kernel elements: one, or all whose whole kernel lies inside the input.
+    fn alike(&self, o: usize) -> usize {
+        let span = self.kernel.saturating_sub(1) * self.dilation;
+        if o * self.stride < self.before {
+            return 1;
+        }
+        match (self.input + self.before).checked_sub(span + 1) {
+            Some(last) => (last / self.stride.max(1) + 1).min(self.output).saturating_sub(o).max(1),
+            None => 1,
+        }
+    }
+
+    /// The outputs whose kernel element `k` lies inside: the first of them, the input that it reads there, and how many.
+    fn outputs_at(&self, k: usize) -> (usize, usize, usize) {
+        let (stride, place) = (self.stride.max(1), k * self.dilation);
+        let first = self.before.saturating_sub(place).div_ceil(stride);
+        let input = (first * stride + place).saturating_sub(self.before);
+        let count = match self.input.checked_sub(input + 1) {
+            Some(behind) => (behind / stride + 1).min(self.output.saturating_sub(first)),
+            None => 0,
+        };
+        (first, input, count)
+    }
+}
+
 impl Span {
     /// Kernel element and input, both rising.
     pub(crate) fn rising(self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.count).map(move |n| (self.kernel + n * self.kernel_step, self.other + n * self.other_step))
+    }
+
+    /// How many there are.
+    pub(crate) const fn count(self) -> usize {
+        self.count
     }
 
     /// Kernel element, rising, and output, falling.
@@ -122,36 +177,123 @@ fn part_mut(values: &mut [f32], at: usize, len: usize) -> &mut [f32] {
 
 /// The output from input, weight and bias; the bias may be empty.
 pub(crate) fn forward(g: &Geometry, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-    let mut pixels = y.chunks_exact_mut(g.outputs.max(1));
+    let start = if bias.len() == g.outputs { Start::At(bias) } else { Start::Zero };
     if g.is_pointwise() {
-        for (x, y) in x.chunks_exact(g.inputs.max(1)).zip(pixels) {
-            dense::forward(x, weight, bias, y);
-        }
+        let runs = Runs { rows: 1, count: g.inputs, x_step: 0, weight_step: 0, stride: g.outputs };
+        let pixels = g.rows.output * g.columns.output;
+        let shape = Sums { pixels, outputs: g.outputs, x_pixel: g.inputs, x_stride: 1, runs };
+        arch::sums(x, weight, start, y, &shape);
         return;
     }
-    let element = g.inputs * g.outputs;
-    for row in 0..g.rows.output {
+    let (element, image_row) = (g.inputs * g.outputs, g.columns.input * g.inputs);
+    let kernel_row = g.columns.kernel * element;
+    for (row, y) in (0..g.rows.output).zip(y.chunks_exact_mut((g.columns.output * g.outputs).max(1))) {
         let rows = g.rows.inputs_of(row);
-        for column in 0..g.columns.output {
+        let (mut column, mut places) = (0, y);
+        while column < g.columns.output {
             let columns = g.columns.inputs_of(column);
-            let Some(y) = pixels.next() else { return };
-            dense::start(bias, y);
-            for (kernel_row, row) in rows.rising() {
-                if columns.other_step == 1 {
-                    // Kernel elements of a row lie one after another, and so do the inputs that they meet.
-                    let at = (row * g.columns.input + columns.other) * g.inputs;
-                    let weight_at = (kernel_row * g.columns.kernel + columns.kernel) * element;
-                    let x = part(x, at, columns.count * g.inputs);
-                    dense::add_product(x, part(weight, weight_at, columns.count * element), y);
-                    continue;
-                }
-                for (kernel_column, column) in columns.rising() {
-                    let x = part(x, (row * g.columns.input + column) * g.inputs, g.inputs);
-                    let weight_at = (kernel_row * g.columns.kernel + kernel_column) * element;
-                    dense::add_product(x, part(weight, weight_at, element), y);
+            // Neighbours that read the same kernel elements are computed together.
+            let pixels = g.columns.alike(column);
+            let Some((y, behind)) = places.split_at_mut_checked(pixels * g.outputs) else { return };
+            (column, places) = (column + pixels, behind);
+            let x = x.get((rows.other * g.columns.input + columns.other) * g.inputs..).unwrap_or_default();
+            let at = (rows.kernel * g.columns.kernel + columns.kernel) * element;
+            let weight = weight.get(at..).unwrap_or_default();
+            let x_pixel = g.columns.stride * g.inputs;
+            let shape = |runs| Sums { pixels, outputs: g.outputs, x_pixel, x_stride: 1, runs };
+            if rows.count == 0 || columns.count == 0 {
+                y.chunks_exact_mut(g.outputs.max(1)).for_each(|y| dense::start(bias, y));
+            } else if columns.other_step == 1 || columns.count == 1 {
+                // Kernel elements of a row lie one after another, and so do the inputs that they meet.
+                let runs = Runs {
+                    rows: rows.count,
+                    count: columns.count * g.inputs,
+                    x_step: rows.other_step * image_row,
+                    weight_step: kernel_row,
+                    stride: g.outputs,
+                };
+                arch::sums(x, weight, start, y, &shape(runs));
+            } else {
+                let runs = Runs {
+                    rows: columns.count,
+                    count: g.inputs,
+                    x_step: columns.other_step * g.inputs,
+                    weight_step: element,
+                    stride: g.outputs,
+                };
+                for row in 0..rows.count {
+                    let start = if row == 0 { start } else { Start::Kept };
+                    let x = x.get(row * rows.other_step * image_row..).unwrap_or_default();
+                    let weight = weight.get(row * kernel_row..).unwrap_or_default();
+                    arch::sums(x, weight, start, y, &shape(runs));
                 }
             }
         }
+    }
+}
+
+/// Calls `sums` for each kernel element, with the inputs and the part of dL/dy from the first position on at which it lies
+/// inside, the place of its weights, and the shape of their gradients' sums.
+fn for_each_kernel_element(
+    g: &Geometry,
+    x: &[f32],
+    dy: &[f32],
+    place: &mut [f32],
+    sums: impl Fn(&[f32], &[f32], &mut [f32], &Sums),
+) {
+    let mut elements = place.chunks_exact_mut((g.inputs * g.outputs).max(1));
+    for kernel_row in 0..g.rows.kernel {
+        let (output_row, row, rows) = g.rows.outputs_at(kernel_row);
+        for kernel_column in 0..g.columns.kernel {
+            let (output_column, column, columns) = g.columns.outputs_at(kernel_column);
+            let Some(place) = elements.next() else { return };
+            let x = x.get((row * g.columns.input + column) * g.inputs..).unwrap_or_default();
+            let dy = dy.get((output_row * g.columns.output + output_column) * g.outputs..).unwrap_or_default();
+            let runs = Runs {
+                rows: if columns == 0 { 0 } else { rows },
+                count: columns,
+                x_step: g.rows.stride * g.columns.input * g.inputs,
+                weight_step: g.columns.output * g.outputs,
+                stride: g.outputs,
+            };
+            let x_stride = g.columns.stride * g.inputs;
+            sums(x, dy, place, &Sums { pixels: g.inputs, outputs: g.outputs, x_pixel: 1, x_stride, runs });
+        }
+    }
+}
+
+/// Adds dL/dW to the gradient, or leaves it there.
+fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], gradient: &mut [f32], first: bool) {
+    let start = if first { Start::Zero } else { Start::Kept };
+    for_each_kernel_element(g, x, dy, gradient, |x, dy, gradient, shape| {
+        if shape.runs.rows > 0 {
+            arch::sums(x, dy, start, gradient, shape);
+        } else if first {
+            gradient.fill(0.0);
+        }
+    });
+}
+
+/// A step of descent, `w = keep w - rate g`, in the place of the weights, of a convolution whose dL/dx nobody wants.
+pub(crate) fn descend_first(
+    g: &Geometry,
+    x: &[f32],
+    weight: &mut [f32],
+    bias: &mut [f32],
+    dy: &[f32],
+    DescentStep { keep, rate }: DescentStep,
+) {
+    if keep != 1.0 {
+        weight.iter_mut().chain(bias.iter_mut()).for_each(|w| *w *= keep);
+    }
+    for_each_kernel_element(g, x, dy, weight, |x, dy, weight, shape| {
+        if shape.runs.rows > 0 {
+            arch::descend_sums(x, dy, weight, rate, shape);
+        }
+    });
+    for (j, b) in bias.iter_mut().enumerate() {
+        let gradient = dy.iter().skip(j).step_by(g.outputs.max(1)).fold(0.0, |sum, d| sum + d);
+        *b -= rate * gradient;
     }
 }
 
@@ -198,29 +340,24 @@ impl Meeting<'_> {
         let mut lanes = [0.0; dense::LANES];
         let len = self.g.outputs;
         self.for_each(|at, pixel| dense::add_dot(&mut lanes, part(weight, at, len), part(dy, pixel, len)));
-        dense::join(lanes)
+        backpass_arch::join(lanes)
     }
 
-    /// Adds this input's part to the weights' gradients.
-    fn add_gradient(&self, gradient: &mut [f32], x: f32, dy: &[f32]) {
-        let len = self.g.outputs;
-        self.for_each(|at, pixel| dense::add_scaled(part_mut(gradient, at, len), x, part(dy, pixel, len)));
-    }
-
-    /// Both in one pass.
-    fn add_gradient_and_dot(&self, gradient: &mut [f32], x: f32, weight: &[f32], dy: &[f32]) -> f32 {
+    /// The same, and adds this input's part to the weights' gradients.
+    fn gradient_and_dot(&self, gradient: &mut [f32], x: f32, weight: &[f32], dy: &[f32]) -> f32 {
         let mut lanes = [0.0; dense::LANES];
         let len = self.g.outputs;
         self.for_each(|at, pixel| {
             let (weight, dy) = (part(weight, at, len), part(dy, pixel, len));
             dense::add_scaled_and_dot_to(&mut lanes, part_mut(gradient, at, len), x, dy, weight);
         });
-        dense::join(lanes)
+        backpass_arch::join(lanes)
     }
 }
 
-/// Adds dL/dW and dL/db to the gradients, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
+/// Adds dL/dW and dL/db to the gradients, which are zeros for the `first` sample, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
 /// empty.
+#[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
 pub(crate) fn backward(
     g: &Geometry,
     x: &mut [f32],
@@ -228,41 +365,90 @@ pub(crate) fn backward(
     dy: &[f32],
     weight_gradient: &mut [f32],
     bias_gradient: &mut [f32],
+    first: bool,
+    finite: bool,
     want: InputGradient,
 ) {
-    if g.is_pointwise() {
+    sum_pixels(g.outputs, dy, bias_gradient, if first { Start::Zero } else { Start::Kept });
+    if want == InputGradient::Unused {
+        self::weight_gradient(g, x, dy, weight_gradient, first);
+        return;
+    }
+    if first {
+        weight_gradient.fill(0.0);
+    }
+    if g.is_pointwise() && !g.outputs.is_multiple_of(dense::LANES) {
         for (x, dy) in x.chunks_exact_mut(g.inputs.max(1)).zip(dy.chunks_exact(g.outputs.max(1))) {
-            dense::backward(x, weight, dy, weight_gradient, bias_gradient, want);
+            dense::backward(x, weight, dy, weight_gradient, &mut [], false, want);
         }
         return;
     }
-    match want {
-        InputGradient::Unused => for_each_input(g, x, |x, meeting| {
-            if *x != 0.0 {
-                meeting.add_gradient(weight_gradient, *x, dy);
+    // In a sum of finite numbers a zero of dL/dy changes nothing.
+    let finite = finite && backpass_arch::magnitude(weight).is_finite();
+    let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
+    for row in 0..g.rows.input {
+        let rows = g.rows.outputs_of(row, row_steps);
+        for column in 0..g.columns.input {
+            let columns = g.columns.outputs_of(column, column_steps);
+            let Some(pixel) = pixels.next() else { return };
+            if finite {
+                meet(g, [rows, columns], pixel, weight, dy, weight_gradient, want);
+                continue;
             }
-        }),
-        InputGradient::Full | InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
-            for_each_input(g, x, |x, meeting| {
-                if *x != 0.0 {
-                    let dx = meeting.add_gradient_and_dot(weight_gradient, *x, weight, dy);
-                    *x = want.at(*x, dx);
-                } else if want == InputGradient::Full {
-                    *x = meeting.dot(weight, dy);
-                }
-            });
+            for (channel, x) in pixel.iter_mut().enumerate() {
+                one(&Meeting { g, rows, columns, channel }, x, weight, dy, weight_gradient, want);
+            }
         }
     }
-    bias_backward(g.outputs, dy, bias_gradient);
+}
+
+/// Adds to the weights' gradients, and leaves dL/dx, for one input.
+fn one(meeting: &Meeting<'_>, x: &mut f32, weight: &[f32], dy: &[f32], gradient: &mut [f32], want: InputGradient) {
+    if *x != 0.0 {
+        let dx = meeting.gradient_and_dot(gradient, *x, weight, dy);
+        *x = want.at(*x, dx);
+    } else if want == InputGradient::Full {
+        *x = meeting.dot(weight, dy);
+    }
+}
+
+/// The same for a pixel: four channels at a time, those that ReLU closed left out.
+fn meet(
+    g: &Geometry,
+    [rows, columns]: [Span; 2],
+    pixel: &mut [f32],
+    weight: &[f32],
+    dy: &[f32],
+    gradient: &mut [f32],
+    want: InputGradient,
+) {
+    let element = g.inputs * g.outputs;
+    let at = (rows.kernel * g.columns.kernel + columns.kernel) * element;
+    let met = weight.get(at..).unwrap_or_default();
+    let shape = arch::Meeting {
+        outputs: g.outputs,
+        rows: rows.count,
+        columns: columns.count,
+        weight_row: rows.kernel_step * g.columns.kernel * element,
+        weight_column: columns.kernel_step * element,
+        dy_first: (rows.other * g.columns.output + columns.other) * g.outputs,
+        dy_row: rows.other_step * g.columns.output * g.outputs,
+        dy_column: columns.other_step * g.outputs,
+    };
+    let gradient = gradient.get_mut(at..).unwrap_or_default();
+    arch::meet(pixel, want == InputGradient::Full, met, dy, gradient, &shape, |x, dx| want.at(x, dx));
 }
 
 /// Adds dL/db: dL/dy of all pixels.
 pub(crate) fn bias_backward(outputs: usize, dy: &[f32], bias_gradient: &mut [f32]) {
-    for dy in dy.chunks_exact(outputs.max(1)) {
-        for (gradient, dy) in bias_gradient.iter_mut().zip(dy) {
-            *gradient += dy;
-        }
-    }
+    sum_pixels(outputs, dy, bias_gradient, Start::Kept);
+}
+
+fn sum_pixels(outputs: usize, dy: &[f32], gradient: &mut [f32], start: Start<'_>) {
+    let count = dy.len().checked_div(outputs).unwrap_or_default();
+    let runs = Runs { rows: 1, count, x_step: 0, weight_step: 0, stride: outputs };
+    arch::sums(&[1.0], dy, start, gradient, &Sums { pixels: 1, outputs, x_pixel: 0, x_stride: 0, runs });
 }
 
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
@@ -414,7 +600,11 @@ pub(crate) mod tests {
             let input = random(rng, inputs * ci);
             let weight = random(rng, kernels * ci * co);
             let bias = random(rng, co);
-            let dy = random(rng, outputs * co);
+            let mut dy = random(rng, outputs * co);
+            if seed % 2 == 1 {
+                // As behind a max-pool.
+                dy.iter_mut().for_each(|d| *d *= [0.0, 0.0, -0.0, 1.0][rng.below(4) as usize]);
+            }
             let w = |kernel: usize, c: usize, j: usize| (kernel * ci + c) * co + j;
             pointwise += usize::from(g.is_pointwise());
             outside += usize::from((0..outputs).any(|o| triples.iter().all(|triple| triple.output != o)));
@@ -460,9 +650,9 @@ pub(crate) mod tests {
             for (at, d) in dy.iter().enumerate() {
                 bias_sums[at % co] += d;
             }
-            for want in WANTS {
+            for (want, finite) in WANTS.into_iter().flat_map(|want| [(want, false), (want, true)]) {
                 let (mut x, mut gw, mut gb) = (input.clone(), vec![0.25; weight.len()], vec![0.5; co]);
-                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, want);
+                backward(g, &mut x, &weight, &dy, &mut gw, &mut gb, false, finite, want);
                 let expected: Vec<_> = input.iter().zip(&dx).map(|(x, dx)| left(*x, *dx, want)).collect();
                 assert_eq!(bits(&x), bits(&expected), "seed {seed}, {want:?}, {g:?}");
                 assert_eq!(bits(&gw), bits(&gradient), "seed {seed}, {want:?}, {g:?}");
@@ -482,6 +672,55 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_first_sample_overwrites_and_descent_takes_a_step_along_the_same_gradient() {
+        for seed in 0..200 {
+            let rng = &mut Rng::new(seed);
+            let g = &geometry(rng, None);
+            let [inputs, outputs, kernels] = sizes(g);
+            let (x, dy) = (random(rng, inputs * g.inputs), random(rng, outputs * g.outputs));
+            let (weight, bias) = (random(rng, kernels * g.inputs * g.outputs), random(rng, g.outputs));
+            for want in WANTS {
+                let run = |before: f32, first: bool| {
+                    let (mut gw, mut gb) = (vec![before; weight.len()], vec![before; bias.len()]);
+                    backward(g, &mut x.clone(), &weight, &dy, &mut gw, &mut gb, first, true, want);
+                    (gw, gb)
+                };
+                let ((gw, gb), (expected_gw, expected_gb)) = (run(f32::NAN, true), run(0.0, false));
+                assert_eq!(bits(&gw), bits(&expected_gw), "seed {seed}, {want:?}, {g:?}");
+                assert_eq!(bits(&gb), bits(&expected_gb), "seed {seed}, {want:?}, {g:?}");
+                let (mut w, mut b) = (weight.clone(), bias.clone());
+                descend_first(g, &x, &mut w, &mut b, &dy, DescentStep { keep: 1.0, rate: 0.3 });
+                let step = |from: &[f32], gradient: &[f32]| -> Vec<f32> {
+                    from.iter().zip(gradient).map(|(w, g)| w - 0.3 * g).collect()
+                };
+                assert_eq!(bits(&w), bits(&step(&weight, &gw)), "seed {seed}, {g:?}");
+                assert_eq!(bits(&b), bits(&step(&bias, &gb)), "seed {seed}, {g:?}");
+            }
+        }
+    }
+
+    /// What is left out where everything is finite is zero times something finite.
+    #[test]
+    fn an_infinite_weight_makes_nan_of_a_gradient_of_zero() {
+        let rows = Axis { input: 3, output: 3, kernel: 3, stride: 1, dilation: 1, before: 1 };
+        let columns = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
+        for outputs in [3, 4, 9] {
+            let g = Geometry { rows, columns, inputs: 5, outputs };
+            for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+                let (mut weight, mut gradient) = (vec![1.0; 15 * outputs], vec![0.0; 15 * outputs]);
+                weight[7 * outputs + 1] = bad;
+                let (mut x, mut dy) = (vec![1.0; 15], vec![0.0; 3 * outputs]);
+                dy[0] = 1.0;
+                backward(&g, &mut x, &weight, &dy, &mut gradient, &mut [], false, true, InputGradient::Full);
+                // Channel 2 of every pixel meets it, at the middle of the kernel.
+                let nans: Vec<usize> = (0..15).filter(|at| x[*at].is_nan()).collect();
+                assert_eq!(nans, [2, 7, 12], "{outputs} outputs");
+                assert!(gradient.iter().all(|g| g.is_finite()));
+            }
+        }
+    }
+
+    #[test]
     fn without_a_bias_the_sum_starts_at_zero() {
         let one = Axis { input: 2, output: 2, kernel: 2, stride: 1, dilation: 1, before: 1 };
         let columns = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
@@ -490,7 +729,7 @@ pub(crate) mod tests {
         forward(&g, &[2.0, 3.0], &[10.0, 1.0], &[], &mut y);
         assert_eq!(y, [2.0, 23.0]);
         let (mut x, mut gradient) = ([2.0, 3.0], [0.0; 2]);
-        backward(&g, &mut x, &[10.0, 1.0], &[1.0, 100.0], &mut gradient, &mut [], InputGradient::Full);
+        backward(&g, &mut x, &[10.0, 1.0], &[1.0, 100.0], &mut gradient, &mut [], false, false, InputGradient::Full);
         assert_eq!((x, gradient), ([1001.0, 100.0], [200.0, 302.0]));
     }
 
@@ -503,7 +742,7 @@ pub(crate) mod tests {
         forward(&g, &[1.0, f32::NAN, 1.0, 1.0, 1.0], &[1.0; 3], &[0.0], &mut y);
         assert_eq!(y.map(f32::is_nan), [true, true, true, false, false]);
         let (mut x, mut gradient) = ([1.0, f32::NAN, 0.0, 1.0, 1.0], [0.0; 3]);
-        backward(&g, &mut x, &[1.0; 3], &[1.0; 5], &mut gradient, &mut [], InputGradient::WhereActive);
+        backward(&g, &mut x, &[1.0; 3], &[1.0; 5], &mut gradient, &mut [], false, false, InputGradient::WhereActive);
         assert!(gradient.iter().all(|gradient| gradient.is_nan()));
         assert_eq!((x[1], x[2].to_bits()), (3.0, 0));
     }

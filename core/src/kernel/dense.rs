@@ -3,21 +3,27 @@
 //! | | mathematics | for each weight |
 //! |---|---|---|
 //! | forward | `y[j] = b[j] + Σ_i x[i] w[i][j]`, `i` rising, zeros of `x` left out | 1 load, 1 multiply, 1 add |
-//! | backward | `g[i][j] += x[i] d[j]` unless `x[i]` is 0; `dx[i] = Σ_j w[i][j] d[j]` in four lanes | 3 loads, 1 store, 2 multiplies, 2 adds |
+//! | backward, first sample | `g[i][j] = x[i] d[j]`; `dx[i] = Σ_j w[i][j] d[j]` in four lanes | 2 loads, 1 store, 2 multiplies, 1 add |
+//! | backward, later samples | `g[i][j] += x[i] d[j]`, zeros of `x` left out; `dx` the same | 3 loads, 1 store, 2 multiplies, 2 adds |
+//! | descent in place | `dx` the same, then `w[i][j] = keep w[i][j] - rate (x[i] d[j])` | 2 loads, 1 store, 3 multiplies, 2 adds |
+//!
+//! Where nobody wants `dx`, its load, multiply and add fall away, and `d` stays in registers.
 //!
 //! The four lanes of `dx`: lane `l` sums the products with `j mod 4 = l` in rising order, over the whole groups of four;
 //! then `(lane 0 + lane 2) + (lane 1 + lane 3)`, then the last `O mod 4` products one by one. A 4-wide vector unit and a
-//! scalar core do the same additions.
+//! scalar core do the same additions. The loops are those of [`backpass_arch`].
 
+use backpass_arch::{self as arch, Runs};
+
+use crate::descend::DescentStep;
 use crate::kernel::elementwise;
 use crate::layer::InputGradient;
 
-/// Outputs computed together: their sums stay in registers while the weights stream past.
-const TILE: usize = 8;
 /// Lanes of the dot product.
-pub(crate) const LANES: usize = 4;
+pub(crate) const LANES: usize = arch::LANES;
 
 /// y = b + x W. `weight` has `x.len() * y.len()` elements; `bias` as many as `y`, or none for b = 0.
+#[inline(never)]
 pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     start(bias, y);
     add_product(x, weight, y);
@@ -26,7 +32,7 @@ pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
 /// y = b.
 pub(crate) fn start(bias: &[f32], y: &mut [f32]) {
     if bias.len() == y.len() {
-        y.copy_from_slice(bias);
+        arch::copy(bias, y);
     } else {
         y.fill(0.0);
     }
@@ -34,89 +40,112 @@ pub(crate) fn start(bias: &[f32], y: &mut [f32]) {
 
 /// y += x W.
 pub(crate) fn add_product(x: &[f32], weight: &[f32], y: &mut [f32]) {
-    let outputs = y.len();
-    let mut columns = weight;
-    let (tiles, rest) = y.as_chunks_mut::<TILE>();
-    for tile in tiles {
-        columns = accumulate(x, columns, outputs, tile);
-    }
-    let (fours, rest) = rest.as_chunks_mut::<4>();
-    for tile in fours {
-        columns = accumulate(x, columns, outputs, tile);
-    }
-    let (twos, ones) = rest.as_chunks_mut::<2>();
-    for tile in twos {
-        columns = accumulate(x, columns, outputs, tile);
-    }
-    for tile in ones.as_chunks_mut::<1>().0 {
-        columns = accumulate(x, columns, outputs, tile);
-    }
+    add_columns(x, weight, y.len(), y);
 }
 
-/// Adds x W to the `T` outputs whose first weights `columns` begins with; returns the weights from the next output on.
-fn accumulate<'w, const T: usize>(x: &[f32], columns: &'w [f32], outputs: usize, y: &mut [f32; T]) -> &'w [f32] {
-    let mut sums = *y;
-    // `max` tells the compiler that `chunks` cannot panic.
-    for (&x, row) in x.iter().zip(columns.chunks(outputs.max(1))) {
-        if x == 0.0 {
-            continue;
-        }
-        let Some(row) = row.first_chunk::<T>() else { break };
-        for (sum, w) in sums.iter_mut().zip(row) {
-            *sum += x * w;
-        }
-    }
-    *y = sums;
-    columns.get(T..).unwrap_or_default()
+/// y += x W for the columns of W, a weight of rows of `outputs`, that `columns` begins with: as many as `y` has.
+#[inline(never)]
+pub(crate) fn add_columns(x: &[f32], columns: &[f32], outputs: usize, y: &mut [f32]) {
+    let runs = Runs { rows: 1, count: x.len(), x_step: 0, weight_step: 0, stride: outputs };
+    arch::add_product(x, columns, y, runs);
 }
 
-/// Adds dL/dW and dL/db to the gradients, from dL/dy; leaves dL/dx in `x` as far as `want` asks. `bias_gradient` may be
-/// empty.
+/// Leaves dL/dW and dL/db in the gradients if this is the `first` sample, else adds them; leaves dL/dx in `x` as far as `want` asks.
+/// `bias_gradient` may be empty.
+#[inline(never)]
 pub(crate) fn backward(
     x: &mut [f32],
     weight: &[f32],
     dy: &[f32],
     weight_gradient: &mut [f32],
     bias_gradient: &mut [f32],
+    first: bool,
     want: InputGradient,
 ) {
-    let outputs = dy.len().max(1);
-    let rows = weight.chunks_exact(outputs);
-    let gradients = weight_gradient.chunks_exact_mut(outputs);
+    let rows_of = if first { arch::outer_rows } else { arch::add_outer_rows };
     match want {
         InputGradient::Unused => {
-            for (&mut x, gradient) in x.iter_mut().zip(gradients) {
-                if x != 0.0 {
-                    add_scaled(gradient, x, dy);
-                }
-            }
+            let outer = if first { arch::outer } else { arch::add_outer };
+            outer(x, dy, weight_gradient);
         }
-        InputGradient::Full | InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
-            for ((x, row), gradient) in x.iter_mut().zip(rows).zip(gradients) {
-                if *x != 0.0 {
-                    let dx = add_scaled_and_dot(gradient, *x, dy, row);
-                    *x = want.at(*x, dx);
-                } else if want == InputGradient::Full {
-                    *x = dot(row, dy);
-                }
+        InputGradient::WhereActive => rows_of(x, weight, dy, weight_gradient),
+        InputGradient::Full | InputGradient::WhereBelow(_) => {
+            let outputs = dy.len().max(1);
+            let rows = weight.chunks_exact(outputs).zip(weight_gradient.chunks_exact_mut(outputs));
+            for (x, (row, gradient)) in x.iter_mut().zip(rows) {
+                let mut place = [*x];
+                rows_of(&mut place, row, dy, gradient);
+                replace(x, place, want, || arch::dot(row, dy));
             }
         }
     }
-    for (gradient, dy) in bias_gradient.iter_mut().zip(dy) {
-        *gradient += dy;
+    if first {
+        elementwise::copy(dy, bias_gradient);
+    } else {
+        elementwise::add(dy, bias_gradient);
+    }
+}
+
+/// A step of descent, `w = keep w - rate g`, in the place of the weights; leaves dL/dx, for the weights as they were, in `x` as far
+/// as `want` asks.
+#[inline(never)]
+pub(crate) fn descend(
+    x: &mut [f32],
+    weight: &mut [f32],
+    bias: &mut [f32],
+    dy: &[f32],
+    step: DescentStep,
+    want: InputGradient,
+) {
+    let DescentStep { keep, rate } = step;
+    match want {
+        _ if keep != 1.0 => decay_and_descend(x, weight, dy, step, want),
+        InputGradient::Unused => arch::descend_outer(x, dy, weight, rate),
+        InputGradient::WhereActive => arch::descend_rows(x, weight, dy, rate),
+        InputGradient::Full | InputGradient::WhereBelow(_) => {
+            for (x, row) in x.iter_mut().zip(weight.chunks_exact_mut(dy.len().max(1))) {
+                let mut place = [*x];
+                arch::descend_rows(&mut place, row, dy, rate);
+                replace(x, place, want, || arch::dot(row, dy));
+            }
+        }
+    }
+    bias.iter_mut().zip(dy).for_each(|(b, d)| *b = keep * *b - rate * d);
+}
+
+/// Overwrites an input by its gradient, which its own row has left in `place`; where it is zero, nothing was computed yet.
+fn replace(x: &mut f32, [place]: [f32; 1], want: InputGradient, dot: impl FnOnce() -> f32) {
+    if *x != 0.0 {
+        // -0.0 stands for +0.0 there.
+        *x = want.at(*x, place + 0.0);
+    } else if want == InputGradient::Full {
+        *x = dot();
+    }
+}
+
+/// [`descend`] with weight decay: a row without gradient still decays.
+fn decay_and_descend(x: &mut [f32], weight: &mut [f32], dy: &[f32], step: DescentStep, want: InputGradient) {
+    let DescentStep { keep, rate } = step;
+    for (x, row) in x.iter_mut().zip(weight.chunks_exact_mut(dy.len().max(1))) {
+        let value = *x;
+        if want == InputGradient::Full || (value != 0.0 && want != InputGradient::Unused) {
+            *x = want.at(value, arch::dot(row, dy));
+        }
+        row.iter_mut().zip(dy).for_each(|(w, d)| *w = keep * *w - rate * if value == 0.0 { 0.0 } else { value * d });
     }
 }
 
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
+#[inline(never)]
 pub(crate) fn input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
     let rows = weight.chunks_exact(dy.len().max(1));
     match want {
         InputGradient::Unused => {}
-        InputGradient::Full => x.iter_mut().zip(rows).for_each(|(x, row)| *x = dot(row, dy)),
+        InputGradient::Full => x.iter_mut().zip(rows).for_each(|(x, row)| *x = arch::dot(row, dy)),
         InputGradient::WhereActive | InputGradient::WhereBelow(_) => {
             for (x, row) in x.iter_mut().zip(rows) {
                 if *x != 0.0 {
-                    *x = want.at(*x, dot(row, dy));
+                    *x = want.at(*x, arch::dot(row, dy));
                 }
             }
         }
@@ -124,45 +153,12 @@ pub(crate) fn input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: In
 }
 
 /// Adds dL/dx to the gradient that `x` holds: everywhere, or where a gate is open.
+#[inline(never)]
 pub(crate) fn add_input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
     let rows = weight.chunks_exact(dy.len().max(1));
     for (x, row) in x.iter_mut().zip(rows) {
-        elementwise::add_gradient(x, dot(row, dy), want);
+        elementwise::add_gradient(x, arch::dot(row, dy), want);
     }
-}
-
-/// g += x d.
-pub(crate) fn add_scaled(gradient: &mut [f32], x: f32, dy: &[f32]) {
-    for (g, d) in gradient.iter_mut().zip(dy) {
-        *g += x * d;
-    }
-}
-
-/// Σ_j w[j] d[j].
-fn dot(row: &[f32], dy: &[f32]) -> f32 {
-    let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-    let mut lanes = [0.0; LANES];
-    for (row, dy) in rows.iter().zip(dys) {
-        for ((lane, w), d) in lanes.iter_mut().zip(row).zip(dy) {
-            *lane += w * d;
-        }
-    }
-    finish(lanes, row_rest, dy_rest)
-}
-
-/// g += x d, and Σ_j w[j] d[j], in one pass over `dy`.
-fn add_scaled_and_dot(gradient: &mut [f32], x: f32, dy: &[f32], row: &[f32]) -> f32 {
-    let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-    let (gradients, gradient_rest) = gradient.as_chunks_mut::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for ((row, dy), gradient) in rows.iter().zip(dys).zip(gradients) {
-        for (((lane, w), d), g) in lanes.iter_mut().zip(row).zip(dy).zip(gradient) {
-            *lane += w * d;
-            *g += x * d;
-        }
-    }
-    add_scaled(gradient_rest, x, dy_rest);
-    finish(lanes, row_rest, dy_rest)
 }
 
 /// Adds the products to the lanes, those of the last group too: product `j` to lane `j mod 4`.
@@ -179,7 +175,7 @@ pub(crate) fn add_dot(lanes: &mut [f32; LANES], row: &[f32], dy: &[f32]) {
     }
 }
 
-/// g += x d, and [`add_dot`], in one pass over `dy`.
+/// [`add_dot`], and g += x d, in one pass over `dy`.
 #[inline(always)]
 pub(crate) fn add_scaled_and_dot_to(lanes: &mut [f32; LANES], gradient: &mut [f32], x: f32, dy: &[f32], row: &[f32]) {
     let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
@@ -194,20 +190,6 @@ pub(crate) fn add_scaled_and_dot_to(lanes: &mut [f32; LANES], gradient: &mut [f3
         *lane += w * d;
         *g += x * d;
     }
-}
-
-/// The sum of the lanes.
-pub(crate) fn join([a, b, c, d]: [f32; LANES]) -> f32 {
-    (a + c) + (b + d)
-}
-
-/// Joins the lanes and adds the last products.
-fn finish(lanes: [f32; LANES], row_rest: &[f32], dy_rest: &[f32]) -> f32 {
-    let mut sum = join(lanes);
-    for (w, d) in row_rest.iter().zip(dy_rest) {
-        sum += w * d;
-    }
-    sum
 }
 
 #[cfg(test)]
@@ -244,7 +226,7 @@ mod tests {
                 for want in [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive] {
                     let mut dx = x.clone();
                     let (mut gw, mut gb) = (vec![0.5; w.len()], vec![0.25; outputs]);
-                    backward(&mut dx, &w, &dy, &mut gw, &mut gb, want);
+                    backward(&mut dx, &w, &dy, &mut gw, &mut gb, false, want);
                     for i in 0..inputs {
                         let row = &w[i * outputs..][..outputs];
                         let mut lanes = [0.0; 4];

@@ -2,12 +2,14 @@
 //!
 //! A backward function finds dL/dy in `dy` and what the forward pass left in `x`; it leaves dL/dx in `x`.
 
+use backpass_arch as arch;
+
 use crate::layer::{InputGradient, Pass, open_gate};
 use crate::math;
 
 /// Copies as many values as both have.
 pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    backpass_arch::copy(from, to);
 }
 
 /// Copies `len` values from one place to another.
@@ -50,11 +52,7 @@ pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
 
 /// y = max(x, 0), in place. NaN stays NaN, so that a diverged value is refused and not hidden.
 pub(crate) fn relu(x: &mut [f32]) {
-    for x in x {
-        if *x <= 0.0 {
-            *x = 0.0;
-        }
-    }
+    arch::relu(x);
 }
 
 /// y = min(max(x, 0), ceiling), in place. NaN stays NaN.
@@ -156,53 +154,27 @@ pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     }
 }
 
-/// Whether a value that was seen is infinite or NaN: then bit 31 is set.
-///
-/// Those have an exponent of all ones, which carries when 1 is added to it. Three integer operations a value, no branch.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Seen(u32);
-
-impl Seen {
-    /// Takes in one more value.
-    #[must_use]
-    pub(crate) fn and(self, value: f32) -> Self {
-        const EXPONENT: u32 = 0x7f80_0000;
-        const ONE: u32 = 0x0080_0000;
-        Self(self.0 | ((value.to_bits() & EXPONENT) + ONE))
-    }
-
-    /// Whether every value was finite.
-    pub(crate) fn all_finite(self) -> bool {
-        self.0 >> 31 == 0
-    }
+/// to += from, for as many values as both have.
+pub(crate) fn add(from: &[f32], to: &mut [f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
 }
 
-/// Whether no element is infinite or NaN.
-pub(crate) fn all_finite(values: &[f32]) -> bool {
-    values.iter().fold(Seen::default(), |seen, value| seen.and(*value)).all_finite()
+/// The largest magnitude; NaN if an element is.
+#[inline(never)]
+pub(crate) fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |largest, v| larger(largest, *v))
+}
+
+/// The larger of two magnitudes; NaN if one is.
+pub(crate) fn larger(a: f32, b: f32) -> f32 {
+    // Magnitudes are ordered as their bits are, NaN last.
+    f32::from_bits(a.abs().to_bits().max(b.abs().to_bits()))
 }
 
 /// The first element that is infinite or NaN.
 pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
-    if all_finite(values) { None } else { values.iter().position(|value| !value.is_finite()) }
-}
-
-/// Σ (y - t)² / n, in rising order.
-pub(crate) fn mean_squared_error(y: &[f32], target: &[f32]) -> f32 {
-    let mut sum = 0.0;
-    for (y, t) in y.iter().zip(target) {
-        sum += (y - t) * (y - t);
-    }
-    sum / y.len() as f32
-}
-
-/// dy = (y - t) (2 / n), in place of y.
-pub(crate) fn mean_squared_error_gradient(y: &mut [f32], target: &[f32], want: InputGradient) {
-    let scale = 2.0 / y.len() as f32;
-    for (y, t) in y.iter_mut().zip(target) {
-        let gradient = (*y - t) * scale;
-        replace(y, gradient, want);
-    }
+    // The sum of magnitudes is quicker; it may overflow where no element does.
+    if backpass_arch::magnitude(values).is_finite() { None } else { values.iter().position(|value| !value.is_finite()) }
 }
 
 #[cfg(test)]
@@ -255,13 +227,13 @@ mod tests {
 
     #[test]
     fn finds_every_kind_of_non_finite_value() {
-        assert!(all_finite(&[]));
-        assert!(all_finite(&[f32::MAX, f32::MIN, 0.0, -0.0, 1e-45]));
+        assert_eq!(first_not_finite(&[]), None);
+        assert_eq!(first_not_finite(&[f32::MAX, f32::MIN, 0.0, -0.0, 1e-45]), None);
         for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for place in 0..9 {
                 let mut values = [1.0; 9];
                 values[place] = bad;
-                assert!(!all_finite(&values));
+                assert_eq!(first_not_finite(&values), Some(place));
             }
         }
     }

@@ -1,49 +1,38 @@
-//! Pooling over images `[row][column][channel]`; a signal is an image of one column. No window reaches over the edge.
+//! Pooling over images `[row][column][channel]`; a signal is an image of one column. No window of a maximum reaches over the edge.
 //!
 //! The maximum of a window is its first largest element, rows and columns rising; NaN is larger than anything. For the
 //! backward pass no index array is kept: once the maxima of a window are known, the place of input `j`, in storage order, takes
 //! the position of the maximum that output `j` is. That input is needed no more: it never lies behind the first
 //! element of window `j`, and all later windows (of the same channel) begin behind it.
 //!
-//! The mean of a window is the sum in rising order over the number of its elements. Its gradient sums over the windows that an
-//! input is in from the last to the first, rows, then columns; so does that of the maximum.
+//! The mean of a window is the sum in rising order over the number of its elements inside; of a window that is wholly outside, zero.
+//! Its gradient sums over the windows that an input is in from the last to the first, rows, then columns; so does that of the
+//! maximum.
+
+use backpass_arch::{self as arch, CLOSED, Window};
 
 use crate::kernel::conv::{Axis, Geometry};
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, open_gate};
 
-/// Set in the position of a maximum that is zero: a gate that ReLU closed.
-const CLOSED: u32 = 1 << 31;
-
-/// Whether `value` beats the largest so far.
-fn beats(value: f32, largest: f32) -> bool {
-    value > largest || value.is_nan()
-}
-
 /// y is the maximum of each window; before a backward pass, `x` takes the positions of the maxima.
 pub(crate) fn max(g: &Geometry, x: &mut [f32], y: &mut [f32], keep: bool) {
-    let channels = g.inputs.max(1);
-    let mut places = y.iter_mut().enumerate();
+    let image_row = g.columns.input * g.inputs;
+    let window = Window {
+        rows: g.rows.kernel,
+        columns: g.columns.kernel,
+        row_step: g.rows.dilation * image_row,
+        column_step: g.columns.dilation * g.inputs,
+    };
+    let mut pixels = y.chunks_exact_mut(g.inputs.max(1));
+    let mut place = 0;
     for row in 0..g.rows.output {
-        for column in 0..g.columns.output {
-            for channel in 0..channels {
-                let Some((j, y)) = places.next() else { return };
-                let mut largest = (0, f32::NAN);
-                for (row_index, row) in g.rows.inputs_of(row).rising() {
-                    for (column_index, column) in g.columns.inputs_of(column).rising() {
-                        let at = (row * g.columns.input + column) * channels + channel;
-                        let value = x.get(at).copied().unwrap_or_default();
-                        if (row_index == 0 && column_index == 0) || beats(value, largest.1) {
-                            largest = (at as u32, value);
-                        }
-                    }
-                }
-                *y = largest.1;
-                if keep && let Some(place) = x.get_mut(j) {
-                    let closed = if largest.1 == 0.0 { CLOSED } else { 0 };
-                    *place = f32::from_bits(largest.0 | closed);
-                }
-            }
+        let mut first = row * g.rows.stride * image_row;
+        for _ in 0..g.columns.output {
+            let Some(y) = pixels.next() else { return };
+            arch::window_max(x, first, keep.then_some(place), y, &window);
+            first += g.columns.stride * g.inputs;
+            place += g.inputs;
         }
     }
 }
@@ -72,10 +61,10 @@ pub(crate) fn max_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
 pub(crate) fn average(g: &Geometry, x: &[f32], y: &mut [f32]) {
     let channels = g.inputs.max(1);
     let mut pixels = y.chunks_exact_mut(channels);
-    let elements = elements(g);
     for row in 0..g.rows.output {
         for column in 0..g.columns.output {
             let Some(y) = pixels.next() else { return };
+            let elements = elements(g, row, column);
             y.fill(0.0);
             for (_, row) in g.rows.inputs_of(row).rising() {
                 for (_, column) in g.columns.inputs_of(column).rising() {
@@ -88,16 +77,23 @@ pub(crate) fn average(g: &Geometry, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// The number of elements in a window.
-fn elements(g: &Geometry) -> f32 {
-    (g.rows.kernel * g.columns.kernel) as f32
+/// How many elements of a window lie inside; 1 if none does.
+fn elements(g: &Geometry, row: usize, column: usize) -> f32 {
+    (g.rows.inputs_of(row).count() * g.columns.inputs_of(column).count()).max(1) as f32
 }
 
-/// dx is the sum of dy over the windows that an input is in, over the number of a window's elements.
+/// How many elements a window has, if none reaches over an edge.
+fn elements_of_all(g: &Geometry) -> Option<f32> {
+    let inside = |axis: &Axis| axis.before == 0 && axis.inputs_of(axis.output.saturating_sub(1)).count() == axis.kernel;
+    (inside(&g.rows) && inside(&g.columns)).then(|| (g.rows.kernel * g.columns.kernel) as f32)
+}
+
+/// dx is the sum, over the windows that an input is in, of dy over the number of the window's elements; where that is the same for
+/// all windows, the division is the last step.
 pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: InputGradient) {
     let channels = g.inputs.max(1);
     let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
-    let elements = elements(g);
+    let all = elements_of_all(g);
     let mut pixels = x.chunks_exact_mut(channels);
     for row in 0..g.rows.input {
         let rows = g.rows.outputs_of(row, row_steps);
@@ -109,10 +105,11 @@ pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: In
                 for (_, row) in rows.falling() {
                     for (_, column) in columns.falling() {
                         let at = (row * g.columns.output + column) * channels + channel;
-                        sum += dy.get(at).copied().unwrap_or_default();
+                        let dy = dy.get(at).copied().unwrap_or_default();
+                        sum += if all.is_some() { dy } else { dy / elements(g, row, column) };
                     }
                 }
-                elementwise::replace(x, sum / elements, want);
+                elementwise::replace(x, sum / all.unwrap_or(1.0), want);
             }
         }
     }
@@ -176,6 +173,38 @@ mod tests {
                     assert_eq!(place, expected, "{g:?} {want:?}");
                 }
             }
+        }
+    }
+
+    /// Windows that reach over the edges, and wholly beyond them, against the definition.
+    #[test]
+    fn a_mean_counts_the_elements_inside_only() {
+        let mut rng = Rng::new(9);
+        let (height, width, channels) = (4, 3, 2);
+        let place = |row: usize, column: usize, channel: usize| (row * width + column) * channels + channel;
+        for (kernel, stride, before, output) in [(3, 1, 1, 4), (3, 2, 0, 2), (2, 1, 1, 5), (2, 3, 4, 3)] {
+            let rows = Axis { input: height, output, kernel, stride, dilation: 1, before };
+            let columns = Axis { input: width, output: 2, kernel: 2, stride: 2, dilation: 1, before: 0 };
+            let g = Geometry { rows, columns, inputs: channels, outputs: channels };
+            let x: Vec<f32> = (0..height * width * channels).map(|_| rng.symmetric(1.0)).collect();
+            let dy: Vec<f32> = (0..output * 2 * channels).map(|_| rng.symmetric(1.0)).collect();
+            let (mut y, mut dx) = (vec![9.0; dy.len()], x.clone());
+            average(&g, &x, &mut y);
+            average_backward(&g, &mut dx, &dy, InputGradient::Full);
+            let mut gradient = vec![0.0; x.len()];
+            for (j, (y, dy)) in y.iter().zip(&dy).enumerate() {
+                let (pixel, channel) = (j / channels, j % channels);
+                let inside: Vec<usize> = (0..kernel * 2)
+                    .map(|k| (pixel / 2 * stride + k / 2, pixel % 2 * 2 + k % 2))
+                    .filter(|(row, column)| (before..before + height).contains(row) && *column < width)
+                    .map(|(row, column)| place(row - before, column, channel))
+                    .collect();
+                let count = inside.len().max(1) as f32;
+                let mean = inside.iter().map(|i| x[*i]).sum::<f32>() / count;
+                assert!((y - mean).abs() <= 1e-6, "{g:?}: {y}, {mean}");
+                inside.iter().for_each(|i| gradient[*i] += dy / count);
+            }
+            assert!(dx.iter().zip(&gradient).all(|(a, b)| (a - b).abs() <= 1e-6), "{g:?}: {dx:?}, {gradient:?}");
         }
     }
 

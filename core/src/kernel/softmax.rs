@@ -8,6 +8,7 @@ use crate::layer::InputGradient;
 use crate::math;
 
 /// y[j] = e^x[j] / Σ e^x.
+#[inline(never)]
 pub(crate) fn forward(x: &[f32], y: &mut [f32]) {
     let max = max(x);
     let mut sum = 0.0;
@@ -19,6 +20,7 @@ pub(crate) fn forward(x: &[f32], y: &mut [f32]) {
 }
 
 /// dx[j] = y[j] (dy[j] - Σ_k dy[k] y[k]).
+#[inline(never)]
 pub(crate) fn backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     let max = max(x);
     let (mut sum, mut product) = (0.0, 0.0);
@@ -35,6 +37,7 @@ pub(crate) fn backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
 }
 
 /// y[j] = x[j] - ln Σ e^x.
+#[inline(never)]
 pub(crate) fn log_forward(x: &[f32], y: &mut [f32]) {
     let max = max(x);
     let log_sum = math::ln(exp_sum(x, max));
@@ -42,6 +45,7 @@ pub(crate) fn log_forward(x: &[f32], y: &mut [f32]) {
 }
 
 /// dx[j] = dy[j] - softmax(x)[j] Σ_k dy[k].
+#[inline(never)]
 pub(crate) fn log_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     let max = max(x);
     let sum = exp_sum(x, max);
@@ -53,11 +57,13 @@ pub(crate) fn log_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
 }
 
 /// The largest logit. NaN is passed over here and caught by the sum.
+#[inline(never)]
 pub(crate) fn max(logits: &[f32]) -> f32 {
     logits.iter().fold(f32::NEG_INFINITY, |max, &z| if z > max { z } else { max })
 }
 
 /// Σ_j exp(z[j] - max).
+#[inline(never)]
 pub(crate) fn exp_sum(logits: &[f32], max: f32) -> f32 {
     logits.iter().fold(0.0, |sum, z| sum + math::exp(z - max))
 }
@@ -67,12 +73,16 @@ pub(crate) fn total(target: &[f32]) -> f32 {
     target.iter().fold(0.0, |sum, q| sum + q)
 }
 
-/// Σ_j q[j] (z[j] - max). A target of zero counts as nothing, even for a logit of -∞.
-pub(crate) fn weighted_logits(logits: &[f32], target: &[f32], max: f32) -> f32 {
+/// Σ_j q[j] (z[j] - max), with `target(j)` for q[j]. A target of zero counts as nothing, even for a logit of -∞.
+///
+/// The difference of two logits may be beyond f32 where its product with a small target is not, so halves are
+/// subtracted. Halving and doubling are exact.
+pub(crate) fn weighted_logits(logits: &[f32], max: f32, target: impl Fn(usize) -> f32) -> f32 {
     let mut sum = 0.0;
-    for (z, q) in logits.iter().zip(target) {
-        if *q != 0.0 {
-            sum += q * (z - max);
+    for (j, z) in logits.iter().enumerate() {
+        let q = target(j);
+        if q != 0.0 {
+            sum += 2.0 * q * (0.5 * z - 0.5 * max);
         }
     }
     sum
@@ -81,11 +91,6 @@ pub(crate) fn weighted_logits(logits: &[f32], target: &[f32], max: f32) -> f32 {
 /// The loss for a class, from its logit; NaN if there is none.
 pub(crate) fn class_loss(logit: Option<f32>, max: f32, sum: f32) -> f32 {
     logit.map_or(f32::NAN, |z| math::ln(sum) - (z - max))
-}
-
-/// The loss for soft targets.
-pub(crate) fn soft_loss(logits: &[f32], target: &[f32], max: f32, sum: f32) -> f32 {
-    soft_loss_of(weighted_logits(logits, target, max), total(target), sum)
 }
 
 /// The loss for soft targets, from [`weighted_logits`] and [`total`].
@@ -123,4 +128,57 @@ pub(crate) fn gradient(
         *e = *e * scale - target(j);
     }
     sum
+}
+
+/// Targets made of class weights `w`, label smoothing `s` and what the caller gave, `q`:
+/// `a[j] = w[j] ((1 - s) q[j] + s / C)`.
+#[derive(Clone, Copy)]
+pub(crate) struct Smoothed<'t> {
+    /// One a class, or none: then all are 1.
+    pub(crate) weights: Option<&'t [f32]>,
+    /// s.
+    pub(crate) smoothing: f32,
+    pub(crate) given: Given<'t>,
+}
+
+/// What the caller gave.
+#[derive(Clone, Copy)]
+pub(crate) enum Given<'t> {
+    /// 1 for this class, 0 for the others.
+    Class(usize),
+    /// A target a class.
+    Soft(&'t [f32]),
+}
+
+impl Smoothed<'_> {
+    fn at(&self, j: usize, classes: usize) -> f32 {
+        let q = match self.given {
+            Given::Class(class) => f32::from(u8::from(j == class)),
+            Given::Soft(target) => target.get(j).copied().unwrap_or_default(),
+        };
+        let weight = self.weights.map_or(1.0, |weights| weights.get(j).copied().unwrap_or_default());
+        weight * ((1.0 - self.smoothing) * q + self.smoothing / classes as f32)
+    }
+
+    /// [`weighted_logits`] and the sum of the targets.
+    fn sums(&self, logits: &[f32], max: f32) -> (f32, f32) {
+        let classes = logits.len();
+        let total = (0..classes).fold(0.0, |sum, j| sum + self.at(j, classes));
+        (weighted_logits(logits, max, |j| self.at(j, classes)), total)
+    }
+
+    /// The loss.
+    pub(crate) fn loss(&self, logits: &[f32]) -> f32 {
+        let max = max(logits);
+        let (weighted, total) = self.sums(logits, max);
+        soft_loss_of(weighted, total, exp_sum(logits, max))
+    }
+
+    /// The loss; leaves the gradient in place of the logits.
+    pub(crate) fn gradient(&self, logits: &mut [f32], want: InputGradient) -> f32 {
+        let (max, classes) = (max(logits), logits.len());
+        let (weighted, total) = self.sums(logits, max);
+        let sum = gradient(logits, max, total, want, |j| self.at(j, classes));
+        soft_loss_of(weighted, total, sum)
+    }
 }

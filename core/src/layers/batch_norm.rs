@@ -1,5 +1,7 @@
 //! Batch normalisation.
 
+use crate::descend::descend_by_gradient;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel::norm::Channel;
@@ -179,22 +181,24 @@ impl<X: Tensor> Layer<X> for BatchNorm {
         params: &Self::Params,
         x: &mut X,
         dy: &mut X,
-        grads: Option<&mut Self::Params>,
+        grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
         if let Some(grads) = grads {
-            let channels = params.channels().zip(grads.channels_mut()).enumerate();
-            for (index, (channel, [weight, bias, mean, variance])) in channels {
-                let x = from(x.flat(), index);
-                let learned = channel.gradients(x, from(dy.flat(), index), X::CHANNELS, self.epsilon);
-                *weight += learned.0;
-                *bias += learned.1;
-                if self.momentum != 0.0 {
-                    let measured = channel.statistics(x, X::CHANNELS);
-                    *mean += self.momentum * (measured.0 - channel.mean);
-                    *variance += self.momentum * (measured.1 - channel.variance);
+            grads.add(|grads| {
+                let channels = params.channels().zip(grads.channels_mut()).enumerate();
+                for (index, (channel, [weight, bias, mean, variance])) in channels {
+                    let x = from(x.flat(), index);
+                    let learned = channel.gradients(x, from(dy.flat(), index), X::CHANNELS, self.epsilon);
+                    *weight += learned.0;
+                    *bias += learned.1;
+                    if self.momentum != 0.0 {
+                        let measured = channel.statistics(x, X::CHANNELS);
+                        *mean += self.momentum * (measured.0 - channel.mean);
+                        *variance += self.momentum * (measured.1 - channel.variance);
+                    }
                 }
-            }
+            });
         }
         if want != InputGradient::Unused {
             for (index, channel) in params.channels().enumerate() {
@@ -217,6 +221,7 @@ impl<X: Tensor> Layer<X> for BatchNorm {
 }
 
 inference_in_tape!([X: Tensor] X => BatchNorm);
+descend_by_gradient!([X: Tensor] X => BatchNorm);
 
 #[cfg(test)]
 mod tests {
@@ -236,7 +241,7 @@ mod tests {
             let (mut x, mut tape) = (*sample, Zero::ZERO);
             norm.forward(&PARAMS, &mut x, &mut tape, Pass::training(0));
             tape = [[1.0, 0.0], [0.0, 2.0]];
-            norm.backward(&PARAMS, &mut x, &mut tape, Some(&mut grads), InputGradient::Full);
+            norm.backward(&PARAMS, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
         }
         grads
     }

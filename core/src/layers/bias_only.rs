@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::descend::descend_by_gradient;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel::elementwise;
@@ -131,11 +133,11 @@ impl<X: Tensor, L: LinearLayer<X>> Layer<X> for BiasOnly<L, X> {
         _: &Self::Params,
         x: &mut X,
         dy: &mut Self::Tape,
-        grads: Option<&mut Self::Params>,
+        grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
         if let Some(grads) = grads {
-            L::bias_gradient(dy.flat(), grads.bias.flat_mut());
+            grads.add(|grads| L::bias_gradient(dy.flat(), grads.bias.flat_mut()));
         }
         self.layer.input_gradient(x.flat_mut(), self.params.weight.flat(), dy.flat(), want);
     }
@@ -156,6 +158,7 @@ impl<X: Tensor, L: LinearLayer<X>> Projection<X> for BiasOnly<L, X> {
 }
 
 inference_in_tape!([X: Tensor, L: LinearLayer<X>] X => BiasOnly<L, X>);
+descend_by_gradient!([X: Tensor, L: LinearLayer<X>] X => BiasOnly<L, X>);
 
 #[cfg(test)]
 mod tests {
@@ -206,8 +209,8 @@ mod tests {
             let only_y = only.forward(&params, &mut only_x, &mut only_tape, Pass::training(0));
             assert_eq!(bits(y.flat()), bits(only_y.flat()));
             (*y, *only_y) = (dy, dy);
-            layer.backward(weights, &mut x, &mut tape, Some(&mut grads), want);
-            only.backward(&params, &mut only_x, &mut only_tape, Some(&mut only_grads), want);
+            layer.backward(weights, &mut x, &mut tape, Some((&mut grads).into()), want);
+            only.backward(&params, &mut only_x, &mut only_tape, Some((&mut only_grads).into()), want);
             assert_eq!(bits(grads.bias.flat()), bits(only_grads.bias.flat()), "{want:?}");
             assert_eq!(bits(x.flat()), bits(only_x.flat()), "{want:?}");
             // What a residual connection relies on.
@@ -269,7 +272,7 @@ mod tests {
         let mut tape = [0.0; 2];
         assert!(layer.forward(&params, &mut x, &mut tape, Pass::training(0)).iter().all(|y| y.is_nan()));
         tape = [1.0, f32::NAN];
-        layer.backward(&params, &mut x, &mut tape, Some(&mut grads), InputGradient::WhereActive);
+        layer.backward(&params, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::WhereActive);
         assert_eq!(grads.bias[0], 11.0);
         assert!(grads.bias[1].is_nan() && x[0].is_nan());
     }

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::{Descend, Descent, Place};
+use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
@@ -123,6 +125,35 @@ fn hand_over(output: &mut [f32], dy: &[f32], want: InputGradient) {
     output.iter_mut().zip(dy).for_each(|(y, dy)| elementwise::replace(y, *dy, want));
 }
 
+/// Adds the second branch's dL/dx to the first's.
+fn add(x: &mut [f32], more: &[f32], want: InputGradient) {
+    if want == InputGradient::Unused {
+        return;
+    }
+    for (dx, more) in x.iter_mut().zip(more) {
+        // Both branches left a closed gate at +0.0.
+        let closed = dx.to_bits() == 0 && more.to_bits() == 0;
+        *dx = if closed { 0.0 } else { open_gate(*dx + more) };
+    }
+}
+
+impl<Y: Tensor, A, B> Concat<Y, A, B> {
+    /// Overwrites both branches' outputs by their gradients.
+    fn hand_on<X>(&self, x: &mut X, tape: &mut ConcatTape<X, Y, A::Tape, B::Tape>, want: InputGradient)
+    where
+        A: Layer<X, Output: Tensor>,
+        B: Layer<X, Output: Tensor>,
+    {
+        let first = A::output(x, &mut tape.first).flat_mut().chunks_exact_mut(A::Output::CHANNELS.max(1));
+        let second = B::output(&mut tape.input, &mut tape.second);
+        let second = second.flat_mut().chunks_exact_mut(B::Output::CHANNELS.max(1));
+        for ((a, b), (first, second)) in split::<Y, A::Output>(tape.output.flat_mut()).zip(first.zip(second)) {
+            hand_over(first, a, self.first.output_gradient(want));
+            hand_over(second, b, self.second.output_gradient(want));
+        }
+    }
+}
+
 impl<X, Y, A, B> Layer<X> for Concat<Y, A, B>
 where
     X: Tensor,
@@ -135,6 +166,7 @@ where
     type Tape = ConcatTape<X, Y, A::Tape, B::Tape>;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = A::ONLY_FIRST || B::ONLY_FIRST;
+    const FORGETS_STATE: bool = A::FORGETS_STATE || B::FORGETS_STATE;
 
     fn forward<'t>(&self, params: &Self::Params, x: &'t mut X, tape: &'t mut Self::Tape, pass: Pass) -> &'t mut Y {
         const { check::<Y, A::Output, B::Output>() };
@@ -154,27 +186,25 @@ where
         params: &Self::Params,
         x: &mut X,
         tape: &mut Self::Tape,
-        grads: Option<&mut Self::Params>,
+        mut grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
-        let (first_grads, second_grads) = grads.map(|(first, second)| (first, second)).unzip();
-        let first = A::output(x, &mut tape.first).flat_mut().chunks_exact_mut(A::Output::CHANNELS.max(1));
-        let second = B::output(&mut tape.input, &mut tape.second);
-        let second = second.flat_mut().chunks_exact_mut(B::Output::CHANNELS.max(1));
-        for ((a, b), (first, second)) in split::<Y, A::Output>(tape.output.flat_mut()).zip(first.zip(second)) {
-            hand_over(first, a, self.first.output_gradient(want));
-            hand_over(second, b, self.second.output_gradient(want));
-        }
-        self.first.backward(&params.0, x, &mut tape.first, first_grads, want);
-        self.second.backward(&params.1, &mut tape.input, &mut tape.second, second_grads, want);
-        if want == InputGradient::Unused {
-            return;
-        }
-        for (dx, more) in x.flat_mut().iter_mut().zip(tape.input.flat()) {
-            // Both branches left a closed gate at +0.0.
-            let closed = dx.to_bits() == 0 && more.to_bits() == 0;
-            *dx = if closed { 0.0 } else { open_gate(*dx + more) };
-        }
+        self.hand_on(x, tape, want);
+        self.first.backward(
+            &params.0,
+            x,
+            &mut tape.first,
+            grads.as_mut().map(|grads| grads.part(|(first, _)| first)),
+            want,
+        );
+        self.second.backward(
+            &params.1,
+            &mut tape.input,
+            &mut tape.second,
+            grads.as_mut().map(|grads| grads.part(|(_, second)| second)),
+            want,
+        );
+        add(x.flat_mut(), tape.input.flat(), want);
     }
 
     fn initialization(&self, after: Initialization) -> Initialization {
@@ -184,6 +214,32 @@ where
     fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {
         self.first.initialize(&mut params.0, after, rng);
         self.second.initialize(&mut params.1, after, rng);
+    }
+}
+
+impl<X, Y, A, B> Descend<X> for Concat<Y, A, B>
+where
+    X: Tensor,
+    Y: Tensor,
+    A: Descend<X> + Layer<X, Output: Tensor>,
+    B: Descend<X> + Layer<X, Output: Tensor>,
+{
+    type Shared<P: Place> = (A::Shared<P>, B::Shared<P>);
+    type Next<P: Place> = A::Next<B::Next<P>>;
+
+    fn descend<P: Place>(
+        &self,
+        params: &mut Self::Params,
+        shared: &mut Self::Shared<P>,
+        x: &mut X,
+        tape: &mut Self::Tape,
+        descent: &mut Descent,
+        want: InputGradient,
+    ) {
+        self.hand_on(x, tape, want);
+        self.first.descend::<P>(&mut params.0, &mut shared.0, x, &mut tape.first, descent, want);
+        self.second.descend::<P>(&mut params.1, &mut shared.1, &mut tape.input, &mut tape.second, descent, want);
+        add(x.flat_mut(), tape.input.flat(), want);
     }
 }
 
@@ -198,6 +254,7 @@ where
     const BUFFER: usize = max(B::BUFFER + max(A::BUFFER, B::BUFFER), max(Y::LEN, A::BUFFER));
 
     const SWAPS: bool = false;
+    const HAS_STATE: bool = A::HAS_STATE || B::HAS_STATE;
 
     fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]) {
         let (input, work) = there.split_at_mut_checked(B::BUFFER).unwrap_or_default();

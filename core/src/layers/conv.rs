@@ -3,13 +3,14 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::{Descend, Descent, Later, Place};
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
 use crate::kernel::conv::{Axis, Geometry};
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::layers::dense::{Bias, BiasChoice};
-use crate::layers::linear::linear_layer;
+use crate::layers::linear::{self, linear_layer};
 use crate::layers::padding::{Declared, check};
 use crate::layers::{LinearLayer, Projection};
 use crate::params::Linear;
@@ -294,9 +295,21 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
+        finite: bool,
         want: InputGradient,
     ) {
-        kernel::conv::backward(&self.geometry::<T, CI>(), x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::conv::backward(
+            &self.geometry::<T, CI>(),
+            x,
+            weight,
+            dy,
+            weight_gradient,
+            bias_gradient,
+            first,
+            finite,
+            want,
+        );
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -312,7 +325,41 @@ impl<
     }
 }
 
+/// Implements [`Descend`](crate::Descend) for a convolution. Its weights are read at every position, so they keep their gradient until all of dL/dx
+/// is there; where nothing before the layer learns, nobody wants dL/dx, and each weight takes its step when its sum is done.
+macro_rules! descend_with_shared_weights {
+    ([$($generics:tt)*] $x:ty => $layer:ty, $geometry:ident::<$($size:ident),+>) => {
+        impl<$($generics)*> Descend<$x> for $layer {
+            type Shared<Q: Place> = Q::Shared<Self::Params>;
+            type Next<Q: Place> = Later;
+
+            fn descend<Q: Place>(
+                &self,
+                params: &mut Self::Params,
+                shared: &mut Self::Shared<Q>,
+                x: &mut $x,
+                dy: &mut Self::Tape,
+                descent: &mut Descent,
+                want: InputGradient,
+            ) {
+                if let Some(gradients) = Q::shared(shared) {
+                    return descent.by_gradient(self, params, gradients, x, dy, want);
+                }
+                let (x, dy) = (x.flat(), dy.flat());
+                if descent.is_refused() {
+                    return;
+                }
+                if let Some(step) = descent.allow(linear::growth(x, dy)) {
+                    let (weight, bias) = (params.weight.flat_mut(), params.bias.flat_mut());
+                    kernel::conv::descend_first(&self.$geometry::<$($size),+>(), x, weight, bias, dy, step);
+                }
+            }
+        }
+    };
+}
+
 linear_layer!([const T: usize, const CI: usize, const OT: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, CI> => Conv1d<Signal<OT, CO>, K, STRIDE, B, DILATION> => Signal<OT, CO>);
+descend_with_shared_weights!([const T: usize, const CI: usize, const OT: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, CI> => Conv1d<Signal<OT, CO>, K, STRIDE, B, DILATION>, geometry::<T, CI>);
 
 impl<
     const OH: usize,
@@ -373,9 +420,21 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
+        finite: bool,
         want: InputGradient,
     ) {
-        kernel::conv::backward(&self.geometry::<H, W, CI>(), x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::conv::backward(
+            &self.geometry::<H, W, CI>(),
+            x,
+            weight,
+            dy,
+            weight_gradient,
+            bias_gradient,
+            first,
+            finite,
+            want,
+        );
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -392,6 +451,7 @@ impl<
 }
 
 linear_layer!([const H: usize, const W: usize, const CI: usize, const OH: usize, const OW: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, CI> => Conv2d<Image<OH, OW, CO>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W> => Image<OH, OW, CO>);
+descend_with_shared_weights!([const H: usize, const W: usize, const CI: usize, const OH: usize, const OW: usize, const CO: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, CI> => Conv2d<Image<OH, OW, CO>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W>, geometry::<H, W, CI>);
 
 #[cfg(test)]
 mod tests {
@@ -464,18 +524,18 @@ mod tests {
         x[1][2] = 0.0;
 
         let whole = Linear { weight: [params.weight], bias: params.bias };
-        let (mut wx, mut wy, mut wg) = (x, Zero::ZERO, Zero::ZERO);
+        let (mut wx, mut wy, mut wg) = (x, Zero::ZERO, Linear::ZERO);
         let layer = Conv1d::<Signal<3, 7>, 1>::new();
         layer.forward(&whole, &mut wx, &mut wy, Pass::training(0));
         let y: Signal<3, 7> = wy;
         wy = dy;
-        layer.backward(&whole, &mut wx, &mut wy, Some(&mut wg), InputGradient::WhereActive);
+        layer.backward(&whole, &mut wx, &mut wy, Some((&mut wg).into()), InputGradient::WhereActive);
 
         let mut grads: Linear<[[f32; 7]; 5], [f32; 7]> = Zero::ZERO;
         for (t, (mut x, mut dy)) in x.into_iter().zip(dy).enumerate() {
             let (dense, mut tape) = (Dense::<7>::new(), [0.0; 7]);
             assert_eq!(*dense.forward(&params, &mut x, &mut tape, Pass::training(0)), y[t]);
-            dense.backward(&params, &mut x, &mut dy, Some(&mut grads), InputGradient::WhereActive);
+            dense.backward(&params, &mut x, &mut dy, Some((&mut grads).into()), InputGradient::WhereActive);
             assert_eq!(x, wx[t]);
         }
         assert_eq!((wg.weight[0], wg.bias), (grads.weight, grads.bias));
@@ -496,7 +556,7 @@ mod tests {
             assert_eq!(*layer.forward(&params, &mut x, &mut tape, Pass::training(0)), [[36.0]]);
             assert_eq!(x, input);
             tape = [[2.0]];
-            layer.backward(&params, &mut x, &mut tape, Some(&mut grads), want);
+            layer.backward(&params, &mut x, &mut tape, Some((&mut grads).into()), want);
             assert_eq!(x.as_flattened(), left, "{want:?}");
             // Added to what was there.
             assert_eq!(grads, Linear { weight: [[[0.5]], [[14.5]]], bias: [2.25] }, "{want:?}");
@@ -539,5 +599,23 @@ mod tests {
         here.copy_from_slice(x.flat());
         Inference::<Image<4, 4, 1>>::infer(&layer, &params, &mut here, &mut there);
         assert_eq!(&there[..12], y.flat());
+    }
+
+    /// Where everything is finite, products with a gradient of zero are left out.
+    #[test]
+    fn an_infinite_input_makes_nan_of_a_weight_s_gradient_where_dy_is_zero() {
+        use crate::layer::InputGradient;
+        use crate::params::Linear;
+        type Convolution = Conv2d<Image<4, 4, 4>, 3>;
+        for (bad, expected) in [(1.0, 0), (f32::INFINITY, 16), (f32::NAN, 16)] {
+            let mut x = [[[1.0; 4]; 4]; 4];
+            x[1][1][2] = bad;
+            let params = Linear { weight: [[[[1.0; 4]; 4]; 3]; 3], bias: [0.0; 4] };
+            let mut gradients = Linear { weight: [[[[0.0; 4]; 4]; 3]; 3], bias: [0.0; 4] };
+            let mut dy = [[[0.0; 4]; 4]; 4];
+            Convolution::new().backward(&params, &mut x, &mut dy, Some((&mut gradients).into()), InputGradient::Full);
+            let nans = gradients.weight.flat().iter().filter(|g| g.is_nan()).count();
+            assert_eq!(nans, expected * 9 / 4, "{bad}");
+        }
     }
 }

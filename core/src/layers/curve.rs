@@ -46,7 +46,7 @@ macro_rules! curve {
                 tape
             }
 
-            fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
+            fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<crate::gradients::Gradients<'_, ()>>, want: InputGradient) {
                 curve::backward(self, x.flat_mut(), dy.flat(), want);
             }
 
@@ -61,6 +61,7 @@ macro_rules! curve {
         }
 
         inference_in_tape!([X: Tensor] X => $layer);
+        crate::descend::descend_without_params!([X: Tensor] X => $layer);
     };
 }
 

@@ -3,11 +3,12 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::{Descend, Descent, Later, Place};
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
-use crate::layers::linear::linear_layer;
+use crate::layers::linear::{self, linear_layer};
 use crate::layers::{LinearLayer, Projection};
 use crate::params::Linear;
 use crate::rng::Rng;
@@ -98,9 +99,11 @@ impl<const I: usize, const O: usize, B: BiasChoice> LinearLayer<[f32; I]> for De
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
+        _: bool,
         want: InputGradient,
     ) {
-        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, first, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -117,3 +120,26 @@ impl<const I: usize, const O: usize, B: BiasChoice> LinearLayer<[f32; I]> for De
 }
 
 linear_layer!([const I: usize, const O: usize, B: BiasChoice] [f32; I] => Dense<O, B> => [f32; O]);
+
+impl<const I: usize, const O: usize, B: BiasChoice> Descend<[f32; I]> for Dense<O, B> {
+    /// Each weight is read once on the way back, so it can take its step right after.
+    type Shared<P: Place> = ();
+    type Next<P: Place> = Later;
+
+    fn descend<P: Place>(
+        &self,
+        params: &mut Self::Params,
+        (): &mut (),
+        x: &mut [f32; I],
+        dy: &mut [f32; O],
+        descent: &mut Descent,
+        want: InputGradient,
+    ) {
+        if descent.is_refused() {
+            return;
+        }
+        if let Some(step) = descent.allow(linear::growth(x, dy)) {
+            kernel::dense::descend(x, params.weight.flat_mut(), params.bias.flat_mut(), dy, step, want);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::descend_by_gradient;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -10,7 +11,7 @@ use crate::kernel::conv::Geometry;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::layers::conv::{ONE, geometry};
 use crate::layers::dense::{Bias, BiasChoice};
-use crate::layers::linear::linear_layer;
+use crate::layers::linear::{self, linear_layer};
 use crate::layers::padding::{Declared, check};
 use crate::layers::{LinearLayer, Projection};
 use crate::params::Linear;
@@ -261,9 +262,11 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
+        _: bool,
         want: InputGradient,
     ) {
-        kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -280,6 +283,7 @@ impl<
 }
 
 linear_layer!([const T: usize, const OT: usize, const C: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, C> => DepthwiseConv1d<Signal<OT, C>, K, STRIDE, B, DILATION> => Signal<OT, C>);
+descend_by_gradient!([const T: usize, const OT: usize, const C: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const DILATION: usize] Signal<T, C> => DepthwiseConv1d<Signal<OT, C>, K, STRIDE, B, DILATION>);
 
 impl<
     const OH: usize,
@@ -339,9 +343,20 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
+        _: bool,
         want: InputGradient,
     ) {
-        kernel::depthwise::backward(&self.geometry::<H, W>(), x, weight, dy, weight_gradient, bias_gradient, want);
+        kernel::depthwise::backward(
+            &self.geometry::<H, W>(),
+            x,
+            weight,
+            dy,
+            weight_gradient,
+            bias_gradient,
+            first,
+            want,
+        );
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -358,6 +373,7 @@ impl<
 }
 
 linear_layer!([const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, C> => DepthwiseConv2d<Image<OH, OW, C>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W> => Image<OH, OW, C>);
+descend_by_gradient!([const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize, const K: usize, const STRIDE: usize, B: BiasChoice, const KW: usize, const STRIDE_W: usize, const DILATION: usize, const DILATION_W: usize] Image<H, W, C> => DepthwiseConv2d<Image<OH, OW, C>, K, STRIDE, B, KW, STRIDE_W, DILATION, DILATION_W>);
 
 #[cfg(test)]
 mod tests {
@@ -367,13 +383,14 @@ mod tests {
 
     type Input = Image<4, 5, 3>;
     type Output = Image<2, 3, 3>;
-    /// The parameters of a convolution of all channels.
-    type Whole = Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]>;
 
     /// Small whole numbers, of which every sum is exact, about one in five zero.
     fn whole(rng: &mut Rng, values: &mut [f32]) {
         values.iter_mut().for_each(|value| *value = rng.below(5) as f32 - 2.0);
     }
+
+    /// The parameters of a convolution from three channels to three.
+    type Whole = Linear<[[[[f32; 3]; 3]; 3]; 3], [f32; 3]>;
 
     #[test]
     fn it_is_a_convolution_whose_channels_do_not_meet() {
@@ -383,7 +400,7 @@ mod tests {
         for values in [params.weight.flat_mut(), params.bias.flat_mut(), input.flat_mut(), dy.flat_mut()] {
             whole(rng, values);
         }
-        let mut diagonal: Whole = Zero::ZERO;
+        let mut diagonal = Whole::ZERO;
         diagonal.bias = params.bias;
         for (row, from) in diagonal.weight.iter_mut().zip(&params.weight) {
             for (element, from) in row.iter_mut().zip(from) {
@@ -393,14 +410,14 @@ mod tests {
         let (layer, whole) = (DepthwiseConv2d::<Output, 3, 2>::new(), Conv2d::<Output, 3, 2>::new());
         for (layer, whole) in [(layer, whole), (layer.padding(1, 0), whole.padding(1, 0))] {
             for want in [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive] {
-                let (mut x, mut y, mut grads) = (input, Output::ZERO, Zero::ZERO);
-                let (mut all_x, mut all_y, mut all_grads) = (input, Output::ZERO, Zero::ZERO);
+                let (mut x, mut y, mut grads) = (input, Output::ZERO, Linear::ZERO);
+                let (mut all_x, mut all_y, mut all_grads) = (input, Output::ZERO, Linear::ZERO);
                 layer.forward(&params, &mut x, &mut y, Pass::training(0));
                 whole.forward(&diagonal, &mut all_x, &mut all_y, Pass::training(0));
                 assert_eq!(y, all_y);
                 (y, all_y) = (dy, dy);
-                layer.backward(&params, &mut x, &mut y, Some(&mut grads), want);
-                whole.backward(&diagonal, &mut all_x, &mut all_y, Some(&mut all_grads), want);
+                layer.backward(&params, &mut x, &mut y, Some((&mut grads).into()), want);
+                whole.backward(&diagonal, &mut all_x, &mut all_y, Some((&mut all_grads).into()), want);
                 assert_eq!(x, all_x, "{want:?}");
                 assert_eq!(y, dy);
                 let Linear { weight, bias }: Linear<[[[f32; 3]; 3]; 3], [f32; 3]> = grads;
@@ -435,7 +452,7 @@ mod tests {
         let (mut x, mut y, mut grads) = ([[[2.0]]], [[[0.0]]], Linear { weight: [[[1.0]]], bias: [1.0] });
         assert_eq!(*layer.forward(&params, &mut x, &mut y, Pass::training(0)), [[[8.5]]]);
         y = [[[3.0]]];
-        layer.backward(&params, &mut x, &mut y, Some(&mut grads), InputGradient::Full);
+        layer.backward(&params, &mut x, &mut y, Some((&mut grads).into()), InputGradient::Full);
         assert_eq!((x, grads), ([[[12.0]]], Linear { weight: [[[7.0]]], bias: [4.0] }));
     }
 }

@@ -1,5 +1,7 @@
 //! Dropout.
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -76,7 +78,7 @@ impl<X: Tensor> Layer<X> for Dropout {
         x
     }
 
-    fn backward(&self, (): &(), x: &mut X, tape: &mut u32, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, tape: &mut u32, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         if want != InputGradient::Unused {
             self.apply(x.flat_mut(), *tape);
         }
@@ -93,6 +95,7 @@ impl<X: Tensor> Layer<X> for Dropout {
 }
 
 inference_in_place!([X: Tensor] X => Dropout);
+descend_without_params!([X: Tensor] X => Dropout);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! Embedding of indices.
 
+use crate::descend::descend_by_gradient;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -53,11 +55,11 @@ impl<const T: usize, const V: usize, const D: usize> Layer<[f32; T]> for Embeddi
         _: &Self::Params,
         x: &mut [f32; T],
         dy: &mut Signal<T, D>,
-        grads: Option<&mut Self::Params>,
+        grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
         if let Some(grads) = grads {
-            kernel::embedding::backward(x, dy.flat(), grads.weight.flat_mut(), D);
+            grads.add(|grads| kernel::embedding::backward(x, dy.flat(), grads.weight.flat_mut(), D));
         }
         x.iter_mut().for_each(|x| kernel::elementwise::replace(x, 0.0, want));
     }
@@ -68,6 +70,7 @@ impl<const T: usize, const V: usize, const D: usize> Layer<[f32; T]> for Embeddi
 }
 
 inference_in_tape!([const T: usize, const V: usize, const D: usize] [f32; T] => Embedding<V, D>);
+descend_by_gradient!([const T: usize, const V: usize, const D: usize] [f32; T] => Embedding<V, D>);
 
 #[cfg(test)]
 mod tests {
@@ -84,7 +87,7 @@ mod tests {
         }
         let (mut x, mut tape) = ([-0.0, 1.0, 1.0, 7.0], [[1.0], [2.0], [4.0], [8.0]]);
         let values = params;
-        Embedding::<2, 1>.backward(&values, &mut x, &mut tape, Some(&mut params), InputGradient::Full);
+        Embedding::<2, 1>.backward(&values, &mut x, &mut tape, Some((&mut params).into()), InputGradient::Full);
         assert_eq!((params.weight, x), ([[2.0], [8.0]], [0.0; 4]));
     }
 }

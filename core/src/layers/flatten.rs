@@ -1,5 +1,7 @@
 //! A tensor of any rank seen as a vector.
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -44,7 +46,7 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
         tensor::reshape(x)
     }
 
-    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<Gradients<'_, ()>>, _: InputGradient) {}
 
     fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input
@@ -56,6 +58,7 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
 }
 
 inference_in_place!([X: Tensor, const N: usize] X => Flatten<N>);
+descend_without_params!([X: Tensor, const N: usize] X => Flatten<N>);
 
 #[cfg(test)]
 mod tests {

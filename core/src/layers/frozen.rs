@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::Inference;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -103,6 +105,7 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
     const KEEPS_INPUT: bool = L::KEEPS_INPUT;
     const KEEPS_OUTPUT_GRADIENT: bool = L::KEEPS_OUTPUT_GRADIENT;
     const ONLY_FIRST: bool = L::ONLY_FIRST;
+    const FORGETS_STATE: bool = L::FORGETS_STATE;
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut L::Tape, pass: Pass) -> &'t mut L::Output {
         self.layer.forward(self.params, x, tape, pass)
@@ -112,7 +115,7 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
         L::output(x, tape)
     }
 
-    fn backward(&self, (): &(), x: &mut X, tape: &mut L::Tape, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, tape: &mut L::Tape, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         if want != InputGradient::Unused {
             self.layer.backward(self.params, x, tape, None, want);
         }
@@ -127,9 +130,12 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
     }
 }
 
+descend_without_params!([X, L: Layer<X>] X => Frozen<L, X>);
+
 impl<X: Tensor, L: Inference<X>> Inference<X> for Frozen<L, X> {
     const BUFFER: usize = L::BUFFER;
     const SWAPS: bool = L::SWAPS;
+    const HAS_STATE: bool = L::HAS_STATE;
 
     fn infer(&self, (): &(), here: &mut [f32], there: &mut [f32]) {
         self.layer.infer(self.params, here, there);
@@ -143,6 +149,7 @@ impl<X: Tensor, L: Inference<X>, const N: usize> Layer<X> for FrozenPrefix<L, X,
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = true;
+    const FORGETS_STATE: bool = L::HAS_STATE;
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut Self::Tape, _: Pass) -> &'t mut L::Output {
         const {
@@ -162,12 +169,14 @@ impl<X: Tensor, L: Inference<X>, const N: usize> Layer<X> for FrozenPrefix<L, X,
         tensor::first(if L::SWAPS { there } else { here })
     }
 
-    fn backward(&self, (): &(), _: &mut X, _: &mut Self::Tape, _: Option<&mut ()>, _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, _: &mut Self::Tape, _: Option<Gradients<'_, ()>>, _: InputGradient) {}
 
     fn output_gradient(&self, _: InputGradient) -> InputGradient {
         InputGradient::Unused
     }
 }
+
+descend_without_params!([X: Tensor, L: Inference<X>, const N: usize] X => FrozenPrefix<L, X, N>);
 
 /// A network that can be split into its first stages and its last `K`.
 #[diagnostic::on_unimplemented(
@@ -279,7 +288,7 @@ mod tests {
             let frozen_y = frozen.forward(&(), &mut other, &mut other_tape, Pass::training(0));
             assert_eq!(y, frozen_y);
             body.backward(&WEIGHTS, &mut x, &mut tape, None, want);
-            frozen.backward(&(), &mut other, &mut other_tape, Some(&mut ()), want);
+            frozen.backward(&(), &mut other, &mut other_tape, Some((&mut ()).into()), want);
             assert_eq!(x, other);
         }
     }

@@ -1,5 +1,7 @@
 //! Layers that change nothing.
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::{inference_in_place, inference_in_tape};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
@@ -31,7 +33,7 @@ impl<X: Tensor> Layer<X> for Identity {
         x
     }
 
-    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<Gradients<'_, ()>>, _: InputGradient) {}
 
     fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input
@@ -43,6 +45,7 @@ impl<X: Tensor> Layer<X> for Identity {
 }
 
 inference_in_place!([X: Tensor] X => Identity);
+descend_without_params!([X: Tensor] X => Identity);
 
 /// The identity with an output of its own, `y = x`: one copy, for a branch of [`Residual`](crate::Residual) whose first layer
 /// would change its input or whose last one shares its output's place.
@@ -74,7 +77,7 @@ impl<X: Tensor> Layer<X> for Keep {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         x.flat_mut().iter_mut().zip(dy.flat()).for_each(|(x, dy)| elementwise::replace(x, *dy, want));
     }
 
@@ -88,6 +91,7 @@ impl<X: Tensor> Layer<X> for Keep {
 }
 
 inference_in_tape!([X: Tensor] X => Keep);
+descend_without_params!([X: Tensor] X => Keep);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! The leaky rectified linear unit.
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -52,7 +54,7 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         kernel::elementwise::leaky_relu_backward(x.flat_mut(), dy.flat(), self.slope, want);
     }
 
@@ -67,3 +69,4 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
 }
 
 inference_in_tape!([X: Tensor] X => LeakyRelu);
+descend_without_params!([X: Tensor] X => LeakyRelu);

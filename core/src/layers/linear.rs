@@ -1,6 +1,11 @@
 //! What linear layers have in common: a weight, a bias, and their arithmetic on slices.
 
+use crate::gradients::Gradients;
+use backpass_arch::magnitude;
+
+use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer};
+use crate::params::Linear;
 use crate::tensor::Tensor;
 
 /// A layer `y = W x + b` for some shape of `W`: dense, convolution, depthwise convolution.
@@ -20,7 +25,9 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     /// The output, from input, weight and bias.
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]);
 
-    /// Adds the gradients of weight and bias, and leaves dL/dx in `x` as far as `want` asks.
+    /// Leaves the gradients of weight and bias, for the `first` sample, or adds them; and leaves dL/dx in `x` as far as `want` asks.
+    /// `finite` says that all of `x` and `dy` are.
+    #[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
     fn gradients(
         &self,
         x: &mut [f32],
@@ -28,6 +35,8 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
+        first: bool,
+        finite: bool,
         want: InputGradient,
     );
 
@@ -39,6 +48,36 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
 
     /// Adds the gradient of the bias alone.
     fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]);
+}
+
+/// An upper bound of the gradient's magnitudes: each element is a sum of some of the products x dy, or of some of dy.
+pub(crate) fn growth(x: &[f32], dy: &[f32]) -> f32 {
+    elementwise::larger(1.0, magnitude(x)) * magnitude(dy)
+}
+
+/// The backward pass of a linear layer.
+pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
+    layer: &L,
+    params: &Linear<L::Weight, L::Bias>,
+    x: &mut X,
+    dy: &L::Output,
+    grads: Option<Gradients<'_, Linear<L::Weight, L::Bias>>>,
+    want: InputGradient,
+) {
+    let (x, weight, dy) = (x.flat_mut(), params.weight.flat(), dy.flat());
+    let Some(grads) = grads else { return layer.input_gradient(x, weight, dy, want) };
+    let growth = growth(x, dy);
+    let (Linear { weight: weight_gradient, bias: bias_gradient }, first) = grads.grow(growth);
+    layer.gradients(
+        x,
+        weight,
+        dy,
+        weight_gradient.flat_mut(),
+        bias_gradient.flat_mut(),
+        first,
+        growth.is_finite(),
+        want,
+    );
 }
 
 /// Implements `Layer`, `Projection` and `Inference` for a `LinearLayer`:
@@ -72,16 +111,10 @@ macro_rules! linear_layer {
                 params: &Self::Params,
                 x: &mut $x,
                 dy: &mut $y,
-                grads: Option<&mut Self::Params>,
+                grads: Option<crate::gradients::Gradients<'_, Self::Params>>,
                 want: InputGradient,
             ) {
-                let (x, weight, dy) = (x.flat_mut(), params.weight.flat(), dy.flat());
-                match grads {
-                    Some(Linear { weight: weight_gradient, bias }) => {
-                        LinearLayer::<$x>::gradients(self, x, weight, dy, weight_gradient.flat_mut(), bias.flat_mut(), want);
-                    }
-                    None => LinearLayer::<$x>::input_gradient(self, x, weight, dy, want),
-                }
+                linear::backward::<$x, Self>(self, params, x, dy, grads, want);
             }
 
             fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {

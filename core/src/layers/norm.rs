@@ -1,5 +1,6 @@
 //! Normalisation by a sample's own statistics.
 
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -123,12 +124,14 @@ macro_rules! norm {
                 params: &Self::Params,
                 x: &mut X,
                 dy: &mut X,
-                grads: Option<&mut Self::Params>,
+                grads: Option<crate::gradients::Gradients<'_, Self::Params>>,
                 want: InputGradient,
             ) {
                 let ($self, $params, $x, $y) = (self, params, x.flat_mut(), dy.flat());
-                let ($grads, $want) = (grads, want);
-                $backward;
+                Gradients::learn(grads, |grads| {
+                    let ($grads, $want) = (grads, want);
+                    $backward;
+                });
             }
 
             fn initialization(&self, _: Initialization) -> Initialization {
@@ -143,6 +146,7 @@ macro_rules! norm {
         }
 
         inference_in_tape!([X: Tensor, $($generics)*] X => $layer);
+        crate::descend::descend_by_gradient!([X: Tensor, $($generics)*] X => $layer);
     };
     (@new [$($generics:tt)*] $layer:ty, $epsilon:expr) => {
         impl<$($generics)*> $layer {
@@ -233,7 +237,7 @@ mod tests {
         let (mut x, mut tape, mut grads) = (input, X::ZERO, Params::ZERO);
         let y = *layer.forward(&PARAMS, &mut x, &mut tape, Pass::training(0));
         tape = dy;
-        layer.backward(&PARAMS, &mut x, &mut tape, Some(&mut grads), InputGradient::Full);
+        layer.backward(&PARAMS, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
         (y, x, grads)
     }
 

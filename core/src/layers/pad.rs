@@ -111,7 +111,7 @@ macro_rules! pad {
                 tape
             }
 
-            fn backward(&self, (): &(), x: &mut $x, dy: &mut $y, _: Option<&mut ()>, want: InputGradient) {
+            fn backward(&self, (): &(), x: &mut $x, dy: &mut $y, _: Option<crate::gradients::Gradients<'_, ()>>, want: InputGradient) {
                 let before = (self.offset(0, $rows.0, $rows.1), self.offset(1, $columns.0, $columns.1));
                 let (x, dy) = (x.flat_mut(), dy.flat());
                 kernel::pad::inside($rows, $columns, C, before, |to, from| {
@@ -133,6 +133,7 @@ macro_rules! pad {
         }
 
         inference_in_tape!([$($generics)*] $x => Pad<$y>);
+        crate::descend::descend_without_params!([$($generics)*] $x => Pad<$y>);
     };
 }
 

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::descend_by_gradient;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -75,11 +77,13 @@ impl<X: Tensor, S: Slopes> Layer<X> for PRelu<S> {
         params: &Self::Params,
         x: &mut X,
         dy: &mut X,
-        grads: Option<&mut Self::Params>,
+        grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
         if let Some(grads) = grads {
-            kernel::elementwise::prelu_slope_gradient(x.flat(), dy.flat(), grads.weight.flat_mut());
+            grads.add(|grads| {
+                kernel::elementwise::prelu_slope_gradient(x.flat(), dy.flat(), grads.weight.flat_mut());
+            });
         }
         kernel::elementwise::prelu_backward(x.flat_mut(), params.weight.flat(), dy.flat(), want);
     }
@@ -97,6 +101,7 @@ impl<X: Tensor, S: Slopes> Layer<X> for PRelu<S> {
 const START: f32 = 0.25;
 
 inference_in_tape!([X: Tensor, S: Slopes] X => PRelu<S>);
+descend_by_gradient!([X: Tensor, S: Slopes] X => PRelu<S>);
 
 #[cfg(test)]
 mod tests {
@@ -111,7 +116,7 @@ mod tests {
             ([[-2.0, 3.0], [0.0, -4.0]], Zero::ZERO, Linear { weight: [0.0; 2], bias: [] });
         assert_eq!(*layer.forward(&params, &mut x, &mut tape, Pass::training(0)), [[-1.0, 3.0], [0.0, -1.0]]);
         tape = [[1.0, 10.0], [100.0, 1000.0]];
-        layer.backward(&params, &mut x, &mut tape, Some(&mut grads), InputGradient::Full);
+        layer.backward(&params, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
         assert_eq!(grads.weight, [-2.0, -4000.0]);
         assert_eq!(x, [[0.5, 10.0], [50.0, 250.0]]);
     }

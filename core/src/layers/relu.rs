@@ -1,5 +1,7 @@
 //! The rectified linear unit.
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::kernel;
@@ -33,7 +35,7 @@ impl<X: Tensor> Layer<X> for Relu {
         x
     }
 
-    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<Gradients<'_, ()>>, _: InputGradient) {}
 
     fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input.through_gate()
@@ -45,3 +47,4 @@ impl<X: Tensor> Layer<X> for Relu {
 }
 
 inference_in_place!([X: Tensor] X => Relu);
+descend_without_params!([X: Tensor] X => Relu);

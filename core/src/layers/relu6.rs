@@ -1,5 +1,7 @@
 //! The rectified linear unit with a ceiling.
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::kernel;
@@ -37,7 +39,7 @@ impl<X: Tensor> Layer<X> for Relu6 {
         x
     }
 
-    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<Gradients<'_, ()>>, _: InputGradient) {}
 
     fn output_gradient(&self, input: InputGradient) -> InputGradient {
         match input {
@@ -54,6 +56,7 @@ impl<X: Tensor> Layer<X> for Relu6 {
 }
 
 inference_in_place!([X: Tensor] X => Relu6);
+descend_without_params!([X: Tensor] X => Relu6);
 
 #[cfg(test)]
 mod tests {
@@ -69,7 +72,7 @@ mod tests {
         assert_eq!(*y, [3.0 * 6.0 + 5.0 * 2.0 + 7.0 * 6.0]);
         *y = [1.0];
         let values = params;
-        net.backward(&values, &mut x, &mut tape, Some(&mut params), InputGradient::Full);
+        net.backward(&values, &mut x, &mut tape, Some((&mut params).into()), InputGradient::Full);
         assert_eq!(x, [0.0, 0.0, 5.0, 0.0]);
         assert_eq!(params.1.weight, [[2.0], [3.0 + 6.0], [5.0 + 2.0], [7.0 + 6.0]]);
     }

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -42,7 +44,7 @@ impl<X: Tensor, Y: Tensor> Layer<X> for Reshape<Y> {
         tensor::reshape(x)
     }
 
-    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<&mut ()>, _: InputGradient) {}
+    fn backward(&self, (): &(), _: &mut X, (): &mut (), _: Option<Gradients<'_, ()>>, _: InputGradient) {}
 
     fn output_gradient(&self, input: InputGradient) -> InputGradient {
         input
@@ -54,3 +56,4 @@ impl<X: Tensor, Y: Tensor> Layer<X> for Reshape<Y> {
 }
 
 inference_in_place!([X: Tensor, Y: Tensor] X => Reshape<Y>);
+descend_without_params!([X: Tensor, Y: Tensor] X => Reshape<Y>);

@@ -1,5 +1,7 @@
 //! Residual connections.
 
+use crate::descend::{Descend, Descent, Later, Place};
+use crate::gradients::Gradients;
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
@@ -89,6 +91,34 @@ const fn check<X, L: Layer<X>>(keeps_output_gradient: bool) {
     );
 }
 
+/// Adds dL/dy, which lies in the place of the branch's output, to the branch's dL/dx.
+fn add_output_gradient<X: Tensor, F: Layer<X, Output = X>>(x: &mut X, tape: &mut F::Tape, want: InputGradient) {
+    if want == InputGradient::Unused {
+        return;
+    }
+    for start in parts::<X>() {
+        let dy = part(F::output(x, tape).flat(), start);
+        with_part(x.flat_mut(), start, &dy, |dx, dy| elementwise::add_gradient(dx, dy, want));
+    }
+}
+
+impl<F, P> ResidualProjection<F, P> {
+    /// Puts dL/dy, which lies in the place of the branch's output, into that of the projection's.
+    fn project_output_gradient<X, Y: Tensor>(&self, x: &mut X, tape: &mut (F::Tape, P::Tape))
+    where
+        F: Layer<X, Output = Y>,
+        P: Layer<X, Output = Y>,
+    {
+        let wanted = self.1.output_gradient(InputGradient::Full);
+        for start in parts::<Y>() {
+            let dy = part(F::output(x, &mut tape.0).flat(), start);
+            with_part(P::output(x, &mut tape.1).flat_mut(), start, &dy, |place, dy| {
+                elementwise::replace(place, dy, wanted);
+            });
+        }
+    }
+}
+
 impl<X: Tensor, F: Layer<X, Output = X>> Layer<X> for Residual<F> {
     type Output = X;
     type Params = F::Params;
@@ -96,6 +126,7 @@ impl<X: Tensor, F: Layer<X, Output = X>> Layer<X> for Residual<F> {
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = F::ONLY_FIRST;
+    const FORGETS_STATE: bool = F::FORGETS_STATE;
 
     fn forward<'t>(&self, params: &F::Params, x: &'t mut X, tape: &'t mut F::Tape, pass: Pass) -> &'t mut X {
         const { check::<X, F>(true) };
@@ -116,17 +147,11 @@ impl<X: Tensor, F: Layer<X, Output = X>> Layer<X> for Residual<F> {
         params: &F::Params,
         x: &mut X,
         tape: &mut F::Tape,
-        grads: Option<&mut F::Params>,
+        grads: Option<Gradients<'_, F::Params>>,
         want: InputGradient,
     ) {
         self.0.backward(params, x, tape, grads, want);
-        if want == InputGradient::Unused {
-            return;
-        }
-        for start in parts::<X>() {
-            let dy = part(F::output(x, tape).flat(), start);
-            with_part(x.flat_mut(), start, &dy, |dx, dy| elementwise::add_gradient(dx, dy, want));
-        }
+        add_output_gradient::<X, F>(x, tape, want);
     }
 
     fn initialization(&self, after: Initialization) -> Initialization {
@@ -151,6 +176,7 @@ where
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = F::ONLY_FIRST || <P as Layer<X>>::ONLY_FIRST;
+    const FORGETS_STATE: bool = F::FORGETS_STATE || <P as Layer<X>>::FORGETS_STATE;
 
     fn forward<'t>(&self, params: &Self::Params, x: &'t mut X, tape: &'t mut Self::Tape, pass: Pass) -> &'t mut Y {
         const {
@@ -175,20 +201,19 @@ where
         params: &Self::Params,
         x: &mut X,
         tape: &mut Self::Tape,
-        grads: Option<&mut Self::Params>,
+        mut grads: Option<Gradients<'_, Self::Params>>,
         want: InputGradient,
     ) {
-        let (branch_grads, projection_grads) = grads.map(|(branch, projection)| (branch, projection)).unzip();
-        let wanted = self.1.output_gradient(InputGradient::Full);
-        for start in parts::<Y>() {
-            let dy = part(F::output(x, &mut tape.0).flat(), start);
-            with_part(P::output(x, &mut tape.1).flat_mut(), start, &dy, |place, dy| {
-                elementwise::replace(place, dy, wanted);
-            });
-        }
+        self.project_output_gradient(x, tape);
         // The projection's weights first, while `x` is still the input; its part of dL/dx last, on top of the branch's.
-        self.1.backward(&params.1, x, &mut tape.1, projection_grads, InputGradient::Unused);
-        self.0.backward(&params.0, x, &mut tape.0, branch_grads, want);
+        self.1.backward(
+            &params.1,
+            x,
+            &mut tape.1,
+            grads.as_mut().map(|grads| grads.part(|(_, projection)| projection)),
+            InputGradient::Unused,
+        );
+        self.0.backward(&params.0, x, &mut tape.0, grads.as_mut().map(|grads| grads.part(|(branch, _)| branch)), want);
         if want != InputGradient::Unused {
             self.1.add_input_gradient(&params.1, x, &mut tape.1, want);
         }
@@ -227,9 +252,63 @@ fn add(y: &mut [f32], x: &[f32]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
 }
 
+impl<X: Tensor, F: Descend<X> + Layer<X, Output = X>> Descend<X> for Residual<F> {
+    type Shared<P: Place> = F::Shared<P>;
+    type Next<P: Place> = F::Next<P>;
+
+    fn descend<P: Place>(
+        &self,
+        params: &mut F::Params,
+        shared: &mut F::Shared<P>,
+        x: &mut X,
+        tape: &mut F::Tape,
+        descent: &mut Descent,
+        want: InputGradient,
+    ) {
+        self.0.descend::<P>(params, shared, x, tape, descent, want);
+        add_output_gradient::<X, F>(x, tape, want);
+    }
+}
+
+impl<X, Y, F, P> Descend<X> for ResidualProjection<F, P>
+where
+    X: Tensor,
+    Y: Tensor,
+    F: Descend<X> + Layer<X, Output = Y>,
+    P: Projection<X> + Layer<X, Output = Y>,
+{
+    /// The projection's weights are needed once more after its gradient was taken, so that is kept.
+    type Shared<Q: Place> = (F::Shared<Q>, P::Params);
+    type Next<Q: Place> = Later;
+
+    fn descend<Q: Place>(
+        &self,
+        params: &mut Self::Params,
+        shared: &mut Self::Shared<Q>,
+        x: &mut X,
+        tape: &mut Self::Tape,
+        descent: &mut Descent,
+        want: InputGradient,
+    ) {
+        if descent.is_refused() {
+            return;
+        }
+        let mut bound = 0.0;
+        let grads = Gradients::new(&mut shared.1, true, &mut bound);
+        self.project_output_gradient(x, tape);
+        self.1.backward(&params.1, x, &mut tape.1, Some(grads), InputGradient::Unused);
+        self.0.descend::<Q>(&mut params.0, &mut shared.0, x, &mut tape.0, descent, want);
+        if want != InputGradient::Unused {
+            self.1.add_input_gradient(&params.1, x, &mut tape.1, want);
+        }
+        descent.step(&mut params.1, &mut shared.1, bound);
+    }
+}
+
 impl<X: Tensor, F: Inference<X> + Layer<X, Output = X>> Inference<X> for Residual<F> {
     const BUFFER: usize = X::LEN + F::BUFFER;
     const SWAPS: bool = false;
+    const HAS_STATE: bool = F::HAS_STATE;
 
     fn infer(&self, params: &F::Params, here: &mut [f32], there: &mut [f32]) {
         let (input, _) = infer_branch(&self.0, params, here, there, X::LEN);
@@ -246,6 +325,7 @@ where
 {
     const BUFFER: usize = P::BUFFER + max(F::BUFFER, P::BUFFER);
     const SWAPS: bool = false;
+    const HAS_STATE: bool = F::HAS_STATE || P::HAS_STATE;
 
     fn infer(&self, params: &Self::Params, here: &mut [f32], there: &mut [f32]) {
         let (input, work) = infer_branch(&self.0, &params.0, here, there, P::BUFFER);
@@ -307,7 +387,7 @@ mod tests {
         let y = block.forward(&params, &mut x, &mut tape, Pass::training(0));
         assert_eq!(*y, [15.0, 10.0]);
         *y = [1.0, 1.0];
-        block.backward(&params, &mut x, &mut tape, Some(&mut grads), InputGradient::Full);
+        block.backward(&params, &mut x, &mut tape, Some((&mut grads).into()), InputGradient::Full);
         // The second output of the projection is behind a closed gate.
         assert_eq!(grads.1.0.weight, [[2.0, 0.0], [3.0, 0.0]]);
         assert_eq!(grads.0.0.weight, [[4.0; 2], [6.0; 2]]);

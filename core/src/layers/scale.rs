@@ -1,5 +1,7 @@
 //! Normalisation of the input with fixed numbers.
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_place;
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -51,7 +53,7 @@ impl<X: Tensor, const C: usize> Layer<X> for Scale<C> {
         x
     }
 
-    fn backward(&self, (): &(), x: &mut X, (): &mut (), _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, (): &mut (), _: Option<Gradients<'_, ()>>, want: InputGradient) {
         if want == InputGradient::Unused {
             return;
         }
@@ -72,6 +74,7 @@ impl<X: Tensor, const C: usize> Layer<X> for Scale<C> {
 }
 
 inference_in_place!([X: Tensor, const C: usize] X => Scale<C>);
+descend_without_params!([X: Tensor, const C: usize] X => Scale<C>);
 
 #[cfg(test)]
 mod tests {

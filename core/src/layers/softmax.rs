@@ -57,7 +57,7 @@ macro_rules! over_last_axis {
                 tape
             }
 
-            fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
+            fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<crate::gradients::Gradients<'_, ()>>, want: InputGradient) {
                 let channels = X::CHANNELS.max(1);
                 for (x, dy) in x.flat_mut().chunks_exact_mut(channels).zip(dy.flat().chunks_exact(channels)) {
                     $backward(x, dy, want);
@@ -70,6 +70,7 @@ macro_rules! over_last_axis {
         }
 
         inference_in_tape!([X: Tensor] X => $layer);
+        crate::descend::descend_without_params!([X: Tensor] X => $layer);
     };
 }
 

@@ -1,5 +1,7 @@
 //! The hyperbolic tangent.
 
+use crate::descend::descend_without_params;
+use crate::gradients::Gradients;
 use crate::inference::inference_in_tape;
 use crate::kernel;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -33,7 +35,7 @@ impl<X: Tensor> Layer<X> for Tanh {
         tape
     }
 
-    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<&mut ()>, want: InputGradient) {
+    fn backward(&self, (): &(), x: &mut X, dy: &mut X, _: Option<Gradients<'_, ()>>, want: InputGradient) {
         kernel::elementwise::tanh_backward(x.flat_mut(), dy.flat(), want);
     }
 
@@ -43,3 +45,4 @@ impl<X: Tensor> Layer<X> for Tanh {
 }
 
 inference_in_tape!([X: Tensor] X => Tanh);
+descend_without_params!([X: Tensor] X => Tanh);

@@ -1,6 +1,7 @@
 //! Windows that move over a signal or an image.
 
 use crate::kernel::conv::{Axis, Geometry};
+use crate::layers::padding::{self, Declared};
 use crate::message::Message;
 
 /// One axis of a window and what its output is declared to be.
@@ -27,7 +28,24 @@ impl Window {
     }
 }
 
-/// The shapes of a pool.
+impl Window {
+    /// The axis, to be padded as a convolution's.
+    pub(crate) const fn padded(self) -> Declared {
+        let Self { input, output, size, stride } = self;
+        Declared { input, output, kernel: size, stride, dilation: 1 }
+    }
+}
+
+/// Refuses shapes that imply no padding.
+pub(crate) const fn check_padded(name: &str, axes: &[Window]) {
+    match axes {
+        [axis] => padding::check(name, &[axis.padded()]),
+        [rows, columns, ..] => padding::check(name, &[rows.padded(), columns.padded()]),
+        [] => {}
+    }
+}
+
+/// The shapes of a pool without padding.
 pub(crate) const fn geometry(rows: Window, columns: Window, channels: usize) -> Geometry {
     Geometry { rows: rows.axis(), columns: columns.axis(), inputs: channels, outputs: channels }
 }

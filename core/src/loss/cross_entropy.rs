@@ -2,7 +2,7 @@
 
 use crate::kernel::softmax;
 use crate::layer::InputGradient;
-use crate::loss::{Loss, TargetError, check_finite};
+use crate::loss::{ConfiguredCrossEntropy, IgnoreClass, Loss, TargetError, check_class, check_finite};
 
 /// Softmax cross-entropy on logits `z`, for a classifier whose last layer is linear.
 ///
@@ -12,7 +12,8 @@ use crate::loss::{Loss, TargetError, check_finite};
 /// * soft targets `q` (`[f32; CLASSES]`, usually summing to 1): `L = -Σ_j q[j] ln p[j]`, `dL/dz[j] = p[j] Σ q - q[j]`.
 ///
 /// The logits are shifted by their maximum before `exp`, so no finite logit overflows. Definition: PyTorch's
-/// `CrossEntropyLoss` for one sample.
+/// `CrossEntropyLoss` for one sample. Class weights, label smoothing and a class to be ignored are added by
+/// [`weights`](Self::weights), [`label_smoothing`](Self::label_smoothing) and [`ignore`](Self::ignore).
 ///
 /// ```
 /// use backpass::{CrossEntropy, Loss};
@@ -24,9 +25,26 @@ use crate::loss::{Loss, TargetError, check_finite};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CrossEntropy;
 
+impl CrossEntropy {
+    /// With a weight for each class: see [`ConfiguredCrossEntropy`].
+    pub const fn weights<const C: usize>(self, weights: [f32; C]) -> ConfiguredCrossEntropy<[f32; C]> {
+        ConfiguredCrossEntropy::new().weights(weights)
+    }
+
+    /// With targets that are smoothed, by an amount from 0 to 1: see [`ConfiguredCrossEntropy`].
+    pub const fn label_smoothing(self, smoothing: f32) -> ConfiguredCrossEntropy {
+        ConfiguredCrossEntropy::new().label_smoothing(smoothing)
+    }
+
+    /// The loss that passes over samples of this class; it takes class indices alone.
+    pub const fn ignore(self, class: usize) -> IgnoreClass<Self> {
+        IgnoreClass { loss: self, class }
+    }
+}
+
 impl<const C: usize> Loss<[f32; C], usize> for CrossEntropy {
-    fn check(&self, &class: &usize) -> Result<(), TargetError> {
-        if class < C { Ok(()) } else { Err(TargetError::ClassOutOfRange { class, classes: C }) }
+    fn check(&self, class: &usize) -> Result<(), TargetError> {
+        check_class(*class, C)
     }
 
     fn loss(&self, logits: &[f32; C], &class: &usize) -> f32 {
@@ -49,17 +67,23 @@ impl<const C: usize> Loss<[f32; C], [f32; C]> for CrossEntropy {
 
     fn loss(&self, logits: &[f32; C], target: &[f32; C]) -> f32 {
         let max = softmax::max(logits);
-        softmax::soft_loss(logits, target, max, softmax::exp_sum(logits, max))
+        let weighted = softmax::weighted_logits(logits, max, |j| element(target, j));
+        softmax::soft_loss_of(weighted, softmax::total(target), softmax::exp_sum(logits, max))
     }
 
     fn gradient(&self, logits: &mut [f32; C], target: &[f32; C], want: InputGradient) -> f32 {
         // The loss reads the logits, which the gradient overwrites; two passes keep one `exp` an element in training.
         let max = softmax::max(logits);
-        let weighted = softmax::weighted_logits(logits, target, max);
+        let weighted = softmax::weighted_logits(logits, max, |j| element(target, j));
         let total = softmax::total(target);
-        let sum = softmax::gradient(logits, max, total, want, |j| target.get(j).copied().unwrap_or(0.0));
+        let sum = softmax::gradient(logits, max, total, want, |j| element(target, j));
         softmax::soft_loss_of(weighted, total, sum)
     }
+}
+
+/// Element j; the caller asks for no other.
+fn element(target: &[f32], j: usize) -> f32 {
+    target.get(j).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -96,6 +120,11 @@ mod tests {
         let mut y = [3e38, -3e38, 0.0];
         assert_eq!(CrossEntropy.gradient(&mut y, &0, InputGradient::Full), 0.0);
         assert_eq!(y, [0.0; 3]);
+        // A target's share of a difference beyond f32 is in range.
+        let mut y = [3e38, -3e38, 0.0];
+        let loss = CrossEntropy.gradient(&mut y, &[0.75, 0.125, 0.125], InputGradient::Full);
+        assert!((loss / 1.125e38 - 1.0).abs() < 1e-6, "{loss}");
+        assert_eq!(y, [0.25, -0.125, -0.125]);
         let mut y = [3.0, 1.0, -2.0, 0.5];
         CrossEntropy.gradient(&mut y, &3, InputGradient::Full);
         assert!(y.iter().sum::<f32>().abs() < 1e-6);

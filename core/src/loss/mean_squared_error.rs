@@ -1,6 +1,6 @@
 //! The mean squared error.
 
-use crate::kernel::elementwise;
+use crate::kernel;
 use crate::layer::InputGradient;
 use crate::loss::{Loss, TargetError, check_finite};
 use crate::tensor::Tensor;
@@ -23,13 +23,11 @@ impl<Y: Tensor> Loss<Y, Y> for MeanSquaredError {
     }
 
     fn loss(&self, output: &Y, target: &Y) -> f32 {
-        elementwise::mean_squared_error(output.flat(), target.flat())
+        kernel::loss::mean(output.flat(), target.flat(), kernel::loss::squared_error)
     }
 
     fn gradient(&self, output: &mut Y, target: &Y, want: InputGradient) -> f32 {
-        let loss = self.loss(output, target);
-        elementwise::mean_squared_error_gradient(output.flat_mut(), target.flat(), want);
-        loss
+        kernel::loss::mean_gradient(output.flat_mut(), target.flat(), want, kernel::loss::squared_error)
     }
 }
 

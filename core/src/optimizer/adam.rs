@@ -1,25 +1,29 @@
-//! Adam.
+//! Adam and AdamW.
 
-use crate::kernel::descent;
+use crate::kernel::descent::{descend_within, tame};
 use crate::math;
-use crate::optimizer::Optimizer;
+use crate::optimizer::decay::Decay;
+use crate::optimizer::{Optimizer, State, Step};
 use crate::params::Params;
 use crate::tensor::Zero;
 
 /// Adam: `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) g²`, `w ← w - lr (m / c₁) / (√(v / c₂) + ε)` with the bias
 /// corrections `c = 1 - βᵗ` at step `t`. Keeps two moments a parameter.
 ///
-/// Decoupled weight decay `λ` (AdamW) first takes `w ← (1 - lr λ) w`. Sources: Kingma and Ba, "Adam: a method for
+/// **AdamW** is this rule with decoupled weight decay `λ`, which first takes `w ← (1 - lr λ) w`: [`Adam::adamw`]. An L2
+/// penalty takes `g ← g + l2 w` (the `weight_decay` of PyTorch's `Adam`). Sources: Kingma and Ba, "Adam: a method for
 /// stochastic optimization" (2015); Loshchilov and Hutter, "Decoupled weight decay regularization" (2019). Defaults are
 /// theirs and PyTorch's: β₁ 0.9, β₂ 0.999, ε 1e-8.
 ///
 /// ```
 /// use backpass::Adam;
-/// let adam_w = Adam::new(1e-3).weight_decay(0.01);
+/// let adam_w = Adam::adamw(1e-3);
+/// assert_eq!(adam_w, Adam::new(1e-3).weight_decay(0.01));
 /// let adam = Adam { epsilon: 1e-6, ..Adam::new(1e-3) };
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[doc(alias = "AdamW")]
 pub struct Adam {
     /// The learning rate, lr.
     pub learning_rate: f32,
@@ -31,18 +35,31 @@ pub struct Adam {
     pub epsilon: f32,
     /// The decoupled weight decay, λ.
     pub weight_decay: f32,
+    /// The L2 penalty.
+    pub l2: f32,
 }
 
 impl Adam {
     /// The rule with its usual decays and without weight decay.
     pub const fn new(learning_rate: f32) -> Self {
-        Self { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
+        Self { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, l2: 0.0 }
+    }
+
+    /// AdamW, with PyTorch's decoupled weight decay of 0.01.
+    pub const fn adamw(learning_rate: f32) -> Self {
+        Self::new(learning_rate).weight_decay(0.01)
     }
 
     /// With decoupled weight decay (AdamW).
     #[must_use]
     pub const fn weight_decay(self, weight_decay: f32) -> Self {
         Self { weight_decay, ..self }
+    }
+
+    /// With an L2 penalty: its gradient, `l2 w`, is added to each gradient.
+    #[must_use]
+    pub const fn l2(self, l2: f32) -> Self {
+        Self { l2, ..self }
     }
 }
 
@@ -56,8 +73,25 @@ pub struct AdamState {
     pub correction2: f32,
 }
 
+impl AdamState {
+    /// After one more step. Moments take the same factors `β` and `1 - β`, so their rounding cancels.
+    pub(crate) const fn next(self, beta1: f32, beta2: f32) -> Self {
+        Self {
+            correction1: beta1 * self.correction1 + (1.0 - beta1),
+            correction2: beta2 * self.correction2 + (1.0 - beta2),
+        }
+    }
+}
+
 impl Zero for AdamState {
     const ZERO: Self = Self { correction1: 0.0, correction2: 0.0 };
+}
+
+impl State for AdamState {
+    fn words(&mut self, visitor: &mut dyn FnMut(&mut u32)) {
+        self.correction1.words(visitor);
+        self.correction2.words(visitor);
+    }
 }
 
 impl Optimizer for Adam {
@@ -68,35 +102,35 @@ impl Optimizer for Adam {
         &self,
         params: &mut P,
         gradients: &mut P,
-        [first, second]: &mut [P; 2],
+        moments: &mut [P; 2],
         state: &mut AdamState,
-        scale: f32,
+        step: Step<'_>,
     ) -> bool {
-        let Self { learning_rate: rate, beta1, beta2, epsilon, weight_decay } = *self;
-        // Moments and corrections share these factors, so their rounding cancels.
+        let Self { beta1, beta2, epsilon, .. } = *self;
         let (alpha1, alpha2) = (1.0 - beta1, 1.0 - beta2);
-        let next = AdamState {
-            correction1: beta1 * state.correction1 + alpha1,
-            correction2: beta2 * state.correction2 + alpha2,
-        };
-        let (keep, rate) = (1.0 - rate * weight_decay, rate / next.correction1);
+        let next = state.next(beta1, beta2);
         let root = 1.0 / math::sqrt(next.correction2);
-        let rule = |p: f32, g: f32, [m, v]: [f32; 2]| {
-            let g = g * scale;
-            let m = beta1 * m + alpha1 * g;
-            let v = beta2 * v + alpha2 * (g * g);
-            (keep * p - rate * (m / (math::sqrt(v) * root + epsilon)), [m, v])
-        };
-        let mut finite = true;
-        P::visit_mut([&mut *params, &mut *gradients, &mut *first, &mut *second], None, &mut |_, [p, g, m, v]| {
-            finite &= descent::is_finite(descent::with_moments(p, g, m, v), rule);
-        });
-        if finite {
-            P::visit_mut([params, gradients, first, second], None, &mut |_, [p, g, m, v]| {
-                descent::apply(descent::with_moments(p, g, m, v), rule);
-            });
+        let taken = descend_within(
+            params,
+            gradients,
+            moments,
+            step,
+            tame(&[self.learning_rate, self.weight_decay, self.l2], &[beta1, beta2], epsilon),
+            |slice| {
+                let rate = self.learning_rate * slice.rate();
+                let decay = Decay::new(rate, self.weight_decay, self.l2);
+                let rate = rate / next.correction1;
+                move |p, g, [m, v]| {
+                    let g = decay.gradient(p, g);
+                    let m = beta1 * m + alpha1 * g;
+                    let v = beta2 * v + alpha2 * (g * g);
+                    (decay.weight(p) - rate * (m / (math::sqrt(v) * root + epsilon)), [m, v])
+                }
+            },
+        );
+        if taken {
             *state = next;
         }
-        finite
+        taken
     }
 }

@@ -9,7 +9,10 @@
 extern crate std;
 
 pub mod digits;
+pub mod every;
 mod fingerprint;
+pub mod mlperf_tiny;
 pub mod session;
+pub mod workloads;
 
 pub use fingerprint::parameters_crc32;

@@ -8,11 +8,13 @@ use backpass::Params;
 use backpass_app::digits::{self, Ram};
 use backpass_app::parameters_crc32;
 use backpass_app::session::Event;
-use cortex_m_rt::{ExceptionFrame, entry, exception};
-use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
+use cortex_m_rt::entry;
+use cortex_m_semihosting::debug::{self, EXIT_SUCCESS};
 use defmt_semihosting as _;
 use portable_atomic as _;
 use static_cell::ConstStaticCell;
+
+mod stop;
 
 #[cfg(small)]
 const HIDDEN: usize = digits::SMALL_HIDDEN;
@@ -76,25 +78,5 @@ fn log(event: Event) {
             100.0 * epoch.test_accuracy()
         ),
         _ => {}
-    }
-}
-
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    defmt::error!("{}", defmt::Display2Format(info));
-    stop()
-}
-
-// SAFETY: the handler only logs and ends the emulation; it returns to nothing that a fault could have broken.
-#[exception]
-unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    defmt::error!("hard fault at {=u32:#010x}", frame.pc());
-    stop()
-}
-
-fn stop() -> ! {
-    debug::exit(EXIT_FAILURE);
-    loop {
-        cortex_m::asm::wfi();
     }
 }

@@ -30,7 +30,9 @@ impl Profile {
 pub enum Image {
     /// The digits application.
     Digits,
-    /// Every layer, loss and optimizer, without any panic function to link with; in release only.
+    /// Every layer, loss and optimizer, with a log of what each came to.
+    Every,
+    /// The same without any panic function to link with; in release only.
     NoPanic,
 }
 
@@ -38,6 +40,7 @@ impl Image {
     const fn name(self) -> &'static str {
         match self {
             Self::Digits => "backpass-qemu",
+            Self::Every => "every",
             Self::NoPanic => "no-panic",
         }
     }
@@ -66,8 +69,8 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
     let flags = format!("target.'{}'.rustflags=[\"-C\", \"target-cpu={}\"]", machine.target(), machine.cpu());
     cargo.args(["--config", &flags]);
     cargo.args(["--bin", image.name()]);
-    if image == Image::NoPanic {
-        cargo.args(["--features", "no-panic"]);
+    if image != Image::Digits {
+        cargo.args(["--features", image.name()]);
     }
     if profile == Profile::Release {
         cargo.arg("--release");
@@ -85,8 +88,13 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
 /// # Errors
 /// [`BoardError::TargetMissing`] says how to install it; [`BoardError::Start`] if there is no Rust at all.
 pub fn check_target(machine: Machine) -> Result<(), BoardError> {
+    check_target_of(machine.target())
+}
+
+/// Looks for a Rust target.
+pub(crate) fn check_target_of(target: &'static str) -> Result<(), BoardError> {
     let output = command("rustc")
-        .args(["--print", "target-libdir", "--target", machine.target()])
+        .args(["--print", "target-libdir", "--target", target])
         .stderr(Stdio::null())
         .output()
         .map_err(|source| BoardError::Start { program: "rustc".to_owned(), source })?;
@@ -94,7 +102,7 @@ pub fn check_target(machine: Machine) -> Result<(), BoardError> {
     let has_core = std::fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-")))
     });
-    if has_core { Ok(()) } else { Err(BoardError::TargetMissing { target: machine.target(), toolchain: toolchain() }) }
+    if has_core { Ok(()) } else { Err(BoardError::TargetMissing { target, toolchain: toolchain() }) }
 }
 
 /// The toolchain asked for, if one is.
@@ -103,7 +111,7 @@ fn toolchain() -> Option<String> {
 }
 
 /// A tool of the toolchain, without what a surrounding cargo has left in the environment for its own target.
-fn command(program: &str) -> Command {
+pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     for variable in ["CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER"] {
         command.env_remove(variable);

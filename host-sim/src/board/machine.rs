@@ -33,6 +33,16 @@ impl Machine {
         }
     }
 
+    /// The board that runs an image of this machine's target that needs more memory than this machine has.
+    #[must_use]
+    pub const fn roomy(self) -> Self {
+        match self {
+            // A Cortex-M3 runs every instruction of a Cortex-M0.
+            Self::Microbit => Self::Mps2An385,
+            _ => self,
+        }
+    }
+
     /// The core, as its maker writes it.
     #[must_use]
     pub const fn core(self) -> &'static str {

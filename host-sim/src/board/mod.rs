@@ -1,7 +1,7 @@
 //! The emulated boards: builds the firmware, runs it in QEMU, decodes its log, and compares it with the host twin.
 
 mod emulator;
-mod image;
+pub(crate) mod image;
 mod log;
 mod machine;
 mod twin;

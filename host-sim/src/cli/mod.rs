@@ -1,7 +1,8 @@
 //! Commands and their options.
 
+mod bench;
 mod board;
-mod screen;
+pub(crate) mod screen;
 mod seeds;
 mod train;
 
@@ -30,6 +31,8 @@ enum Command {
     Seeds(seeds::Seeds),
     /// Run the digits application on an emulated board and compare every parameter with the host twin.
     Board(board::Board),
+    /// Count the instructions of training steps on emulated cores, and time them here.
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -39,6 +42,7 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::Seeds(seeds) => seeds.run(),
             Command::Board(board) => board.run(),
+            Command::Bench(bench) => bench.run(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::any::Any as Downcast;
 use std::fmt::{self, Debug};
 
+use backpass::Gradients;
 use backpass::{Inference, InputGradient, Layer, Name, Params, Pass, Tensor, Zero};
 
 use crate::harness::{Stage, State, Values};
@@ -83,7 +84,7 @@ where
     ) {
         let tape: &mut TypedTape<L, X> = (kept as &mut dyn Downcast).downcast_mut().unwrap();
         let mut gradients = grads.is_some().then_some(L::Params::ZERO);
-        self.0.backward(&typed(params), x, &mut tape.0, gradients.as_mut(), want);
+        self.0.backward(&typed(params), x, &mut tape.0, gradients.as_mut().map(Into::into), want);
         if let (Some(to), Some(gradients)) = (grads, gradients) {
             add(&gradients, to);
         }
@@ -180,12 +181,18 @@ impl<X: Tensor, const P: usize, const S: usize, const KEEPS: bool> Layer<X> for 
         params: &Room<P, S>,
         x: &mut X,
         tape: &mut AnyTape<X>,
-        grads: Option<&mut Room<P, S>>,
+        grads: Option<Gradients<'_, Room<P, S>>>,
         want: InputGradient,
     ) {
         let kept = tape.0.as_deref_mut().unwrap();
-        let grads = grads.map(|grads| [grads.learned.as_mut_slice(), grads.measured.as_mut_slice()]);
-        self.0.backward([&params.learned, &params.measured], x, kept, grads, want);
+        let slices = [params.learned.as_slice(), params.measured.as_slice()];
+        match grads {
+            Some(grads) => grads.add(|grads| {
+                let grads = [grads.learned.as_mut_slice(), grads.measured.as_mut_slice()];
+                self.0.backward(slices, x, kept, Some(grads), want);
+            }),
+            None => self.0.backward(slices, x, kept, None, want),
+        }
     }
 
     fn output_gradient(&self, input: InputGradient) -> InputGradient {

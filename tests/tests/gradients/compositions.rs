@@ -163,6 +163,11 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
+/// Zeros of a value's type.
+fn zero_like<P: Zero>(_: &P) -> P {
+    P::ZERO
+}
+
 /// What is wanted of the input's gradient changes nothing but that: parameters get the same gradients, open gates the same
 /// input gradients, and closed and saturated ones +0.0.
 fn wants<X: Shape>(picks: Vec<u16>, values: Values) -> TestCaseResult {
@@ -175,10 +180,10 @@ fn wants<X: Shape>(picks: Vec<u16>, values: Values) -> TestCaseResult {
     input.flat_mut().iter_mut().for_each(|x| *x = x.clamp(0.0, BOUND));
     let target: X = rest.tensor();
     let run = |want| {
-        let (mut x, mut tape, mut gradients) = (input, Zero::ZERO, Zero::ZERO);
+        let (mut x, mut tape, mut gradients) = (input, Zero::ZERO, zero_like(&params));
         let y = network.layers.forward(&params, &mut x, &mut tape, Pass::training(0));
         MeanSquaredError.gradient(y, &target, network.layers.output_gradient(want));
-        network.layers.backward(&params, &mut x, &mut tape, Some(&mut gradients), want);
+        network.layers.backward(&params, &mut x, &mut tape, Some((&mut gradients).into()), want);
         (x, flat(&gradients))
     };
     let (full, gradients) = run(InputGradient::Full);

@@ -326,7 +326,7 @@ where
     let mut learner = Learner::new(&mut memory, network, loss, Sgd::new(0.0));
     put(&prepared.params, learner.params_mut());
     learner.observe(&Values(prepared.input.clone()).tensor(), target).unwrap();
-    learned(learner.gradients())
+    learned(learner.gradients().unwrap_or(&N::Params::ZERO))
 }
 
 /// Compares parameter gradients (from the learner and from the layer) and the input gradient (from the layer).
@@ -351,7 +351,7 @@ where
     put(&prepared.params, &mut params);
     let y = network.forward(&params, &mut x, &mut tape, Pass::training(0));
     loss.gradient(y, target, network.output_gradient(InputGradient::Full));
-    network.backward(&params, &mut x, &mut tape, Some(&mut gradients), InputGradient::Full);
+    network.backward(&params, &mut x, &mut tape, Some((&mut gradients).into()), InputGradient::Full);
     prepared.check("layer", &learned(&gradients), stages)?;
     prepared.check_input(x.flat(), stages)
 }

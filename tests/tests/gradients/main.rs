@@ -8,6 +8,8 @@ mod compositions;
 mod conv;
 mod harness;
 mod layers;
+mod loss;
 mod norm;
 mod pool;
+mod recurrent;
 mod structure;

@@ -80,8 +80,8 @@ impl Reference<'_> {
         rows
     }
 
-    pub(crate) fn classes(&mut self, name: &str) -> [usize; SAMPLES] {
-        let classes = self.bytes(name, Dtype::I64, SAMPLES);
+    pub(crate) fn classes<const N: usize>(&mut self, name: &str) -> [usize; N] {
+        let classes = self.bytes(name, Dtype::I64, N);
         std::array::from_fn(|i| usize::try_from(i64::from_le_bytes(classes[i])).unwrap())
     }
 
@@ -163,7 +163,18 @@ impl<X: Tensor> Case<'_, '_, X> {
         N: Layer<X, Output: Tensor> + Copy,
         L: Loss<N::Output, T> + Copy,
     {
-        self.check(network, loss, targets, 1, |steps| {
+        self.goal_in_batches(network, loss, targets, 1);
+    }
+
+    /// The same in mini-batches.
+    pub(crate) fn goal_in_batches<N, L, T>(self, network: N, loss: L, targets: [T; SAMPLES], batch: usize)
+    where
+        N: Layer<X, Output: Tensor> + Copy,
+        L: Loss<N::Output, T> + Copy,
+    {
+        // The compiler forgets which loss it is: networks are not compiled anew for each.
+        let loss: &dyn Loss<N::Output, T> = &loss;
+        self.check(network, loss, targets, batch, |steps| {
             steps.check("sgd", Sgd::new(0.1));
             steps.check("adam", Adam::new(0.01));
         });
@@ -211,9 +222,11 @@ impl<X: Tensor> Case<'_, '_, X> {
             let (mut x, mut tape, mut gradients) = (self.inputs[k], N::Tape::ZERO, N::Params::ZERO);
             let y = network.forward(init, &mut x, &mut tape, Pass::training(0));
             self.reference.compare(&format!("{}/output {k}", self.name), y.flat(), outputs[k].flat());
+            let alone = loss.loss(y, target);
             let value = loss.gradient(y, target, network.output_gradient(InputGradient::Full));
+            assert_eq!(alone.to_bits(), value.to_bits(), "{}: the loss with and without gradient", self.name);
             self.reference.compare(&format!("{}/loss {k}", self.name), &[value], &losses[k..=k]);
-            network.backward(init, &mut x, &mut tape, Some(&mut gradients), InputGradient::Full);
+            network.backward(init, &mut x, &mut tape, Some((&mut gradients).into()), InputGradient::Full);
             if N::ONLY_FIRST {
                 // It has no gradient for its input; PyTorch was told so.
                 assert!(input_gradients[k].flat().iter().all(|dx| *dx == 0.0));
@@ -227,7 +240,8 @@ impl<X: Tensor> Case<'_, '_, X> {
             copy(init, learner.params_mut());
             let value = learner.observe(&self.inputs[k], target).unwrap();
             self.reference.compare(&format!("{}/learner's loss {k}", self.name), &[value], &losses[k..=k]);
-            self.compare_gradients("learner", k, learner.gradients());
+            // Nothing has been added for a target that the loss ignores.
+            self.compare_gradients("learner", k, learner.gradients().unwrap_or(&N::Params::ZERO));
         }
     }
 

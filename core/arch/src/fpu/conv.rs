@@ -1,0 +1,469 @@
+//! Sums over the windows of a convolution, and the meeting of its inputs with kernel and gradient, in the FPU's instructions.
+
+use core::arch::naked_asm;
+
+use crate::meet::{self, Meet};
+use crate::portable::conv::{self, Plain, Sum};
+use crate::{Meeting, Start, Sums};
+
+/// What a loop over the pixels of a tile is given, and changes. Steps are in bytes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Tile {
+    x: *const f32,
+    weight: *const f32,
+    count: usize,
+    rows: usize,
+    x_stride: usize,
+    /// From the end of what the loop has loaded last of one product's weights to the next.
+    stride: usize,
+    /// From behind the last product of a run to the next run.
+    x_rest: usize,
+    weight_rest: usize,
+    start: *const f32,
+    start_step: usize,
+    y: *mut f32,
+    y_step: usize,
+    x_pixel: usize,
+    pixels: usize,
+    descends: usize,
+    rate: f32,
+}
+
+const ZEROS: [f32; 16] = [0.0; 16];
+
+/// As [`portable::sums`](crate::portable::sums): 3.8 cycles where sixteen outputs are computed together, 4.4 for eight.
+pub fn sums(x: &[f32], weight: &[f32], start: Start<'_>, y: &mut [f32], shape: &Sums) {
+    if shape.fits(x.len(), weight.len(), start, y.len()) {
+        tiles(x, weight, y, shape, Sum::From(start));
+    }
+}
+
+/// As [`portable::descend_sums`](crate::portable::descend_sums).
+pub fn descend_sums(x: &[f32], weight: &[f32], y: &mut [f32], rate: f32, shape: &Sums) {
+    if shape.fits(x.len(), weight.len(), Start::Zero, y.len()) {
+        tiles(x, weight, y, shape, Sum::Descent(rate));
+    }
+}
+
+/// All outputs of a shape that fits, and whose start has a value for each.
+fn tiles(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, sum: Sum<'_>) {
+    let Sums { pixels, outputs, x_pixel, x_stride, runs } = *shape;
+    let mut at = 0;
+    if pixels > 0 && runs.rows > 0 && runs.count > 0 {
+        let (descends, rate) = match sum {
+            Sum::From(_) => (0, 0.0),
+            Sum::Descent(rate) => (1, rate),
+        };
+        let (start, start_step) = match sum {
+            Sum::From(Start::Zero) | Sum::Descent(_) => (ZEROS.as_ptr(), 0),
+            Sum::From(Start::At(values)) => (values.as_ptr(), 0),
+            Sum::From(Start::Kept) => (y.as_ptr(), 4 * outputs),
+        };
+        let tile = Tile {
+            x: x.as_ptr(),
+            weight: weight.as_ptr(),
+            count: runs.count,
+            rows: runs.rows,
+            x_stride: 4 * x_stride,
+            stride: 4 * runs.stride,
+            x_rest: runs.x_step.wrapping_sub(runs.count.wrapping_mul(x_stride)).wrapping_mul(4),
+            weight_rest: runs.weight_step.wrapping_sub(runs.count.wrapping_mul(runs.stride)).wrapping_mul(4),
+            start,
+            start_step,
+            y: y.as_mut_ptr(),
+            y_step: 4 * outputs,
+            x_pixel: 4 * x_pixel,
+            pixels,
+            descends,
+            rate,
+        };
+        let is_zero = start == ZEROS.as_ptr();
+        let mut run = |width: usize, step: unsafe extern "C" fn(&mut Tile)| {
+            let mut tile = Tile {
+                weight: tile.weight.wrapping_add(at),
+                start: if is_zero { start } else { start.wrapping_add(at) },
+                y: tile.y.wrapping_add(at),
+                ..tile
+            };
+            // SAFETY: `step` is the function below for tiles of `width` outputs, and `at + width` is at most `outputs`. `fits` has
+            // found that for all pixels, runs and products, `x` and the weights of `outputs` outputs lie within their slices, and
+            // that `y` has `outputs` elements a pixel; a start has as many, or is the sixteen zeros, read from their beginning.
+            // Each loop runs at least once.
+            unsafe { step(&mut tile) };
+            at += width;
+        };
+        let mut left = outputs;
+        while left >= 16 {
+            run(16, sums_16);
+            left -= 16;
+        }
+        if left >= 8 {
+            run(8, sums_8);
+            left -= 8;
+        }
+        if left >= 4 {
+            run(4, sums_4);
+        }
+    }
+    conv::tiles(x, weight, y, shape, at, sum);
+}
+
+/// An instruction `vsub a, b, a` for each `a` and its `b`.
+macro_rules! difference {
+    ([$($a:literal)+] [$($b:literal)+]) => {
+        concat!($("vsub.f32 ", $a, ", ", $b, ", ", $a, "\n"),+)
+    };
+}
+
+/// A loop over the pixels of a tile, with the sums in s0 and on: `$step` adds the products of one input, which is in `$x`, with the
+/// weights at r2, and moves r2 on by `$loaded` bytes; what is left to the next weights is in r6. A zero is skipped; its sign is
+/// shifted out. `$descend` subtracts the sums, times the rate in `$x`, from the elements at r0.
+macro_rules! tile_loop {
+    ($name:ident $save:literal $restore:literal $sums:literal $x:literal $loaded:literal $step:expr, $descend:expr) => {
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(tile: &mut Tile) {
+            fpu_asm!(
+                "push {{r4-r11, lr}}",
+                $save,
+                "mov r10, r0",
+                "ldr r11, [r10, #52]",
+                "1:",
+                "ldm r10, {{r1-r8}}",
+                concat!("sub r6, #", $loaded),
+                "ldrd r0, r12, [r10, #32]",
+                concat!("vldmia r0, ", $sums),
+                "add r0, r12",
+                "str r0, [r10, #32]",
+                // Two products at a time; an odd one goes in at the middle.
+                "2:",
+                "lsrs r9, r3, #1",
+                "bcc 3f",
+                "add r9, #1",
+                "b 5f",
+                "3:",
+                "ldr r0, [r1]",
+                "add r1, r5",
+                "lsls r12, r0, #1",
+                "beq 8f",
+                concat!("vmov ", $x, ", r0"),
+                $step,
+                "4:",
+                "add r2, r6",
+                "5:",
+                "ldr r0, [r1]",
+                "add r1, r5",
+                "lsls r12, r0, #1",
+                "beq 9f",
+                concat!("vmov ", $x, ", r0"),
+                $step,
+                "6:",
+                "add r2, r6",
+                "subs r9, #1",
+                "bne 3b",
+                "add r1, r7",
+                "add r2, r8",
+                "subs r4, #1",
+                "bne 2b",
+                "ldrd r0, r12, [r10, #40]",
+                "add r12, r0",
+                "str r12, [r10, #40]",
+                "ldr r3, [r10, #56]",
+                "cbnz r3, 10f",
+                "7:",
+                concat!("vstmia r0, ", $sums),
+                "ldr r1, [r10]",
+                "ldr r2, [r10, #48]",
+                "add r1, r2",
+                "str r1, [r10]",
+                "subs r11, #1",
+                "bne 1b",
+                $restore,
+                "pop {{r4-r11, pc}}",
+                "8:",
+                concat!("add r2, #", $loaded),
+                "b 4b",
+                "9:",
+                concat!("add r2, #", $loaded),
+                "b 6b",
+                "10:",
+                concat!("vldr ", $x, ", [r10, #60]"),
+                $descend,
+                "b 7b",
+            )
+        }
+    };
+}
+
+tile_loop!(sums_16 "vpush {{s16-s24}}" "vpop {{s16-s24}}" "{{s0-s15}}" "s24" "32" concat!(
+    "vldmia r2!, {{s16-s23}}\n",
+    scale!(["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"] ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"] "s24"),
+    each!("vadd.f32" ["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]),
+    "vldmia r2, {{s16-s23}}\n",
+    scale!(["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"] ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"] "s24"),
+    each!("vadd.f32" ["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"] ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]),
+), concat!(
+    scale!(["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] "s24"),
+    scale!(["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"] ["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"] "s24"),
+    "vldmia r0, {{s16-s23}}\n",
+    difference!(["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]),
+    "add r1, r0, #32\n",
+    "vldmia r1, {{s16-s23}}\n",
+    difference!(["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"] ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]),
+));
+
+tile_loop!(sums_8 "vpush {{s16}}" "vpop {{s16}}" "{{s0-s7}}" "s16" "0" concat!(
+    "vldmia r2, {{s8-s15}}\n",
+    scale!(["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"] ["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"] "s16"),
+    each!("vadd.f32" ["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"]),
+), concat!(
+    scale!(["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] "s16"),
+    "vldmia r0, {{s8-s15}}\n",
+    difference!(["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"]),
+));
+
+tile_loop!(sums_4 "" "" "{{s0-s3}}" "s8" "0" concat!(
+    "vldmia r2, {{s4-s7}}\n",
+    scale!(["s4" "s5" "s6" "s7"] ["s4" "s5" "s6" "s7"] "s8"),
+    each!("vadd.f32" ["s0" "s1" "s2" "s3"] ["s4" "s5" "s6" "s7"]),
+), concat!(
+    scale!(["s0" "s1" "s2" "s3"] ["s0" "s1" "s2" "s3"] "s8"),
+    "vldmia r0, {{s4-s7}}\n",
+    difference!(["s0" "s1" "s2" "s3"] ["s4" "s5" "s6" "s7"]),
+));
+
+/// What [`meet_4`] is given. Steps are in bytes.
+#[repr(C)]
+struct Block {
+    weight: [*const f32; 4],
+    gradient: [*mut f32; 4],
+    dy: *const f32,
+    /// At byte 36.
+    outputs: usize,
+    columns: usize,
+    rows: usize,
+    /// At byte 48.
+    weight_column: usize,
+    dy_column: usize,
+    /// At byte 56.
+    weight_row: usize,
+    dy_row: usize,
+    /// At byte 64. The sums take its place.
+    x: [f32; 4],
+}
+
+/// As [`portable::meet`](crate::portable::meet): 9.4 cycles where no element of `d` is zero; else 2.1 for a zero and 12.1 for another.
+pub fn meet(
+    pixel: &mut [f32],
+    all: bool,
+    weight: &[f32],
+    dy: &[f32],
+    gradient: &mut [f32],
+    shape: &Meeting,
+    finish: impl Fn(f32, f32) -> f32,
+) {
+    let Meeting { outputs, rows, columns, .. } = *shape;
+    let channels = pixel.len();
+    if !shape.fits(channels, weight.len().min(gradient.len()), dy.len()) {
+        return;
+    }
+    // At the end of a kernel element the pointers stand behind its last group of four outputs.
+    let passed = outputs.div_ceil(4) * 4;
+    let bytes = |step: usize| step.wrapping_sub(passed).wrapping_mul(4);
+    let back = columns.saturating_sub(1);
+    let block = Block {
+        weight: [core::ptr::null(); 4],
+        gradient: [core::ptr::null_mut(); 4],
+        dy: dy.as_ptr().wrapping_add(shape.dy_first),
+        outputs,
+        columns,
+        rows,
+        weight_column: bytes(shape.weight_column),
+        dy_column: bytes(0usize.wrapping_sub(shape.dy_column)),
+        weight_row: bytes(shape.weight_row.wrapping_sub(back * shape.weight_column)),
+        dy_row: bytes((back * shape.dy_column).wrapping_sub(shape.dy_row)),
+        x: [0.0; 4],
+    };
+    meet::meet(pixel, all, finish, Fours { plain: Plain { weight, dy, gradient, shape }, channels, block });
+}
+
+/// Four channels at once.
+struct Fours<'a> {
+    /// All of it fits for so many channels.
+    plain: Plain<'a>,
+    channels: usize,
+    /// For whatever four channels came last.
+    block: Block,
+}
+
+impl Meet for Fours<'_> {
+    #[inline]
+    fn four(&mut self, x: [f32; 4], channels: [usize; 4]) -> [f32; 4] {
+        let shape = self.plain.shape;
+        if shape.rows == 0 || shape.columns == 0 || channels.iter().any(|channel| *channel >= self.channels) {
+            return [0.0; 4];
+        }
+        let [a, b, c, d] = channels.map(|channel| channel * shape.outputs);
+        let (w, g) = (self.plain.weight.as_ptr(), self.plain.gradient.as_mut_ptr());
+        let block = &mut self.block;
+        block.weight = [w.wrapping_add(a), w.wrapping_add(b), w.wrapping_add(c), w.wrapping_add(d)];
+        block.gradient = [g.wrapping_add(a), g.wrapping_add(b), g.wrapping_add(c), g.wrapping_add(d)];
+        block.x = x;
+        // SAFETY: the shape fits: for every kernel element, weights, gradients and the part of `dy` of each channel lie within their
+        // slices, which `plain` holds. There is at least one kernel element with at least one output. Of the last, incomplete
+        // group of four outputs, `meet_4` touches only those that are.
+        unsafe { meet_4(block) };
+        block.x
+    }
+
+    fn one(&mut self, x: f32, channel: usize) -> f32 {
+        self.plain.one(x, channel)
+    }
+}
+
+/// What output `$lane` of a group of four adds to the lanes `$lanes` and the gradients of the four channels; its part of dL/dy is in
+/// `$d`, and lies at byte `$at` of the group.
+macro_rules! one_output {
+    ($d:literal $at:literal [$($lane:literal)+]) => {
+        concat!(
+            "vmov s20, ", $d, "\n",
+            "vldr s24, [r4, #", $at, "]\nvldr s25, [r5, #", $at, "]\n",
+            "vldr s26, [r6, #", $at, "]\nvldr s27, [r7, #", $at, "]\n",
+            scale!(["s24" "s25" "s26" "s27"] ["s24" "s25" "s26" "s27"] "s20"),
+            each!("vadd.f32" [$($lane)+] ["s24" "s25" "s26" "s27"]),
+            "vldr s28, [r8, #", $at, "]\nvldr s29, [r9, #", $at, "]\n",
+            "vldr s30, [r10, #", $at, "]\nvldr s31, [r11, #", $at, "]\n",
+            scale!(["s24" "s25" "s26" "s27"] ["s16" "s17" "s18" "s19"] "s20"),
+            each!("vadd.f32" ["s28" "s29" "s30" "s31"] ["s24" "s25" "s26" "s27"]),
+            "vstr s28, [r8, #", $at, "]\nvstr s29, [r9, #", $at, "]\n",
+            "vstr s30, [r10, #", $at, "]\nvstr s31, [r11, #", $at, "]\n",
+        )
+    };
+}
+
+/// What four outputs add to a channel's lanes and gradient; its weights are at `$weight`, its gradients at `$gradient`, its input is
+/// in `$x`.
+macro_rules! four_outputs {
+    ($weight:literal $gradient:literal $x:literal [$($lane:literal)+]) => {
+        concat!(
+            "vldmia ", $weight, "!, {{s24-s27}}\n",
+            each!("vmul.f32" ["s24" "s25" "s26" "s27"] ["s20" "s21" "s22" "s23"]),
+            each!("vadd.f32" [$($lane)+] ["s24" "s25" "s26" "s27"]),
+            scale!(["s24" "s25" "s26" "s27"] ["s20" "s21" "s22" "s23"] $x),
+            "vldmia ", $gradient, ", {{s28-s31}}\n",
+            each!("vadd.f32" ["s28" "s29" "s30" "s31"] ["s24" "s25" "s26" "s27"]),
+            "vstmia ", $gradient, "!, {{s28-s31}}\n",
+        )
+    };
+}
+
+/// The lanes of channel `c` are s(4c) to s(4c + 3). Four elements of dL/dy at a time are in r0 to r3: if none is zero, they are taken
+/// together, else one by one, and zeros are skipped.
+#[unsafe(naked)]
+unsafe extern "C" fn meet_4(block: &mut Block) {
+    fpu_asm!(
+        "push {{r4-r11, lr}}",
+        "vpush {{s16-s31}}",
+        // The columns and rows left are kept on the stack.
+        "ldrd r1, r2, [r0, #40]",
+        "push {{r0, r1, r2}}",
+        "add r1, r0, #64",
+        "vldmia r1, {{s16-s19}}",
+        "movs r1, #0",
+        "vmov s0, r1\nvmov s1, r1\nvmov s2, r1\nvmov s3, r1",
+        "vmov s4, r1\nvmov s5, r1\nvmov s6, r1\nvmov s7, r1",
+        "vmov s8, r1\nvmov s9, r1\nvmov s10, r1\nvmov s11, r1",
+        "vmov s12, r1\nvmov s13, r1\nvmov s14, r1\nvmov s15, r1",
+        "ldm r0, {{r4-r12}}",
+        // A kernel element.
+        "2:",
+        "ldr lr, [r0, #36]",
+        "subs lr, #4",
+        "blt 9f",
+        // Four outputs.
+        "3:",
+        "ldmia r12!, {{r0-r3}}",
+        "cbz r0, 5f",
+        "cbz r1, 4f",
+        "cbz r2, 4f",
+        "cmp r3, #0",
+        "bne 20f",
+        "4:",
+        one_output!("r0" "0" ["s0" "s4" "s8" "s12"]),
+        "5:",
+        "cbz r1, 6f",
+        one_output!("r1" "4" ["s1" "s5" "s9" "s13"]),
+        "6:",
+        "cbz r2, 7f",
+        one_output!("r2" "8" ["s2" "s6" "s10" "s14"]),
+        "7:",
+        "cbz r3, 8f",
+        one_output!("r3" "12" ["s3" "s7" "s11" "s15"]),
+        "8:",
+        "adds r4, #16\nadds r5, #16\nadds r6, #16\nadds r7, #16",
+        "add r8, #16\nadd r9, #16\nadd r10, #16\nadd r11, #16",
+        "subs lr, #4",
+        "bge 3b",
+        // The outputs behind the last whole group.
+        "9:",
+        "adds lr, #4",
+        "bne 21f",
+        // The next kernel element.
+        "ldrd r0, r1, [sp]",
+        "subs r1, #1",
+        "beq 22f",
+        "str r1, [sp, #4]",
+        "ldrd r2, r3, [r0, #48]",
+        "19:",
+        "add r4, r2\nadd r5, r2\nadd r6, r2\nadd r7, r2",
+        "add r8, r2\nadd r9, r2\nadd r10, r2\nadd r11, r2",
+        "add r12, r3",
+        "b 2b",
+        // None is zero.
+        "20:",
+        "vmov s20, s21, r0, r1",
+        "vmov s22, s23, r2, r3",
+        four_outputs!("r4" "r8" "s16" ["s0" "s1" "s2" "s3"]),
+        four_outputs!("r5" "r9" "s17" ["s4" "s5" "s6" "s7"]),
+        four_outputs!("r6" "r10" "s18" ["s8" "s9" "s10" "s11"]),
+        four_outputs!("r7" "r11" "s19" ["s12" "s13" "s14" "s15"]),
+        "subs lr, #4",
+        "bge 3b",
+        "b 9b",
+        // One to three outputs, as four with zeros at the end.
+        "21:",
+        "ldr r0, [r12]",
+        "movs r1, #0",
+        "movs r2, #0",
+        "movs r3, #0",
+        "cmp lr, #2",
+        "it ge",
+        "ldrge r1, [r12, #4]",
+        "it gt",
+        "ldrgt r2, [r12, #8]",
+        "add r12, #16",
+        "mov lr, #0",
+        "cmp r0, #0",
+        "beq 5b",
+        "b 4b",
+        // The next kernel row.
+        "22:",
+        "ldr r2, [sp, #8]",
+        "subs r2, #1",
+        "beq 23f",
+        "ldr r1, [r0, #40]",
+        "strd r1, r2, [sp, #4]",
+        "ldrd r2, r3, [r0, #56]",
+        "b 19b",
+        "23:",
+        each!("vadd.f32" ["s0" "s4" "s8" "s12" "s1" "s5" "s9" "s13"] ["s2" "s6" "s10" "s14" "s3" "s7" "s11" "s15"]),
+        each!("vadd.f32" ["s0" "s4" "s8" "s12"] ["s1" "s5" "s9" "s13"]),
+        "vstr s0, [r0, #64]",
+        "vstr s4, [r0, #68]",
+        "vstr s8, [r0, #72]",
+        "vstr s12, [r0, #76]",
+        "add sp, #12",
+        "vpop {{s16-s31}}",
+        "pop {{r4-r11, pc}}",
+    )
+}

@@ -1,0 +1,77 @@
+//! Where a backward pass leaves the gradients of parameters.
+
+use crate::kernel::elementwise;
+use crate::params::Params;
+
+/// The gradients of a layer's parameters: a sum over samples, to which [`backward`](crate::Layer::backward) adds its sample's.
+///
+/// For the first sample since an update, what the arrays hold is left from before and counts as zero: a layer may overwrite it,
+/// which saves a pass over all of them. And an upper bound of every element's magnitude is kept, so that the learner need not
+/// look at each of them to know that all are finite.
+///
+/// A layer that adds to its gradients writes `grads.add(|gradients| ...)`.
+#[derive(Debug)]
+pub struct Gradients<'g, P> {
+    values: &'g mut P,
+    first: bool,
+    bound: Option<&'g mut f32>,
+}
+
+impl<'g, P: Params> Gradients<'g, P> {
+    /// The gradients in `values`, for the `first` sample or a later one. `bound` is an upper bound of the magnitudes of what they hold
+    /// (0 for the first sample), to be kept up.
+    pub const fn new(values: &'g mut P, first: bool, bound: &'g mut f32) -> Self {
+        Self { values, first, bound: Some(bound) }
+    }
+
+    /// The gradients of a part of the parameters.
+    pub fn part<'p, Q>(&'p mut self, part: impl FnOnce(&'p mut P) -> &'p mut Q) -> Gradients<'p, Q> {
+        Gradients { values: part(self.values), first: self.first, bound: self.bound.as_deref_mut() }
+    }
+
+    /// Calls `add` with the gradients as they are so far, zeros for the first sample. Looks at all of them afterwards, so it suits
+    /// layers with few parameters.
+    pub fn add(self, add: impl FnOnce(&mut P)) {
+        if self.first {
+            P::visit_mut([&mut *self.values], None, &mut |_, [values]| values.fill(0.0));
+        }
+        add(self.values);
+        if let Some(bound) = self.bound {
+            self.values
+                .visit(None, &mut |_, values| *bound = elementwise::larger(*bound, elementwise::largest(values)));
+        }
+    }
+
+    /// Calls `run` with the gradients that [`add`](Self::add) would, or with none.
+    pub(crate) fn learn(gradients: Option<Self>, run: impl FnOnce(Option<&mut P>)) {
+        match gradients {
+            Some(gradients) => gradients.add(|gradients| run(Some(gradients))),
+            None => run(None),
+        }
+    }
+
+    /// The arrays as they lie, and whether this is the first sample, which overwrites every element of them. No element may
+    /// grow in magnitude by more than `growth`; if that is infinite or NaN, the learner looks at all of them.
+    pub(crate) fn grow(self, growth: f32) -> (&'g mut P, bool) {
+        // Rounding up by more than the errors of the additions, of which a convolution makes one for each position.
+        if let Some(bound) = self.bound {
+            *bound = (*bound + growth) * 1.01;
+        }
+        (self.values, self.first)
+    }
+}
+
+/// Gradients to be added to `values`, of which nobody needs to know a bound.
+impl<'g, P> From<&'g mut P> for Gradients<'g, P> {
+    fn from(values: &'g mut P) -> Self {
+        Self { values, first: false, bound: None }
+    }
+}
+
+/// Below this, twice a bound is finite, and so is anything that it bounds.
+pub(crate) const SAFE: f32 = 1e37;
+
+/// Whether a bound is below [`SAFE`]; NaN is not.
+pub(crate) const fn is_safe(bound: f32) -> bool {
+    bound < SAFE
+}

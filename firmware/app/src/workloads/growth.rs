@@ -1,0 +1,39 @@
+//! Dense networks of growing width, depth and number of layers, to show how time and code grow with them.
+
+use backpass::{Dense, Relu};
+
+use super::{Classify, Training};
+
+/// Steps to a figure: about half of the hidden units are open, on the average of many samples.
+const STEPS: u32 = 8;
+
+/// `WIDTH` inputs, `WIDTH` hidden units, `WIDTH` outputs.
+pub type Wide<const WIDTH: usize> = Training<(Dense<WIDTH>, Relu, Dense<WIDTH>), [f32; WIDTH], Classify, STEPS>;
+
+type Block = (Dense<128>, Relu);
+type Two = (Block, Block);
+type Deep<N> = Training<(N, Dense<128>), [f32; 128], Classify, STEPS>;
+/// 2 layers of 128 inputs and 128 outputs.
+pub type Deep2 = Deep<Block>;
+/// 3 such layers.
+pub type Deep3 = Deep<Two>;
+/// 5 such layers.
+pub type Deep5 = Deep<(Two, Two)>;
+/// 9 such layers.
+pub type Deep9 = Deep<(Two, Two, Two, Two)>;
+/// 12 such layers.
+pub type Deep12 = Deep<(Two, Two, Two, Two, Two, Block)>;
+
+/// 2 dense layers of different shapes.
+pub type Layers2 = Training<(Dense<28>, Relu, Dense<10>), [f32; 20], Classify>;
+/// 4 of them.
+pub type Layers4 = Training<(Dense<28>, Relu, Dense<24>, Relu, Dense<19>, Relu, Dense<10>), [f32; 20], Classify>;
+/// 8 of them.
+pub type Layers8 = Training<
+    (
+        (Dense<28>, Relu, Dense<24>, Relu, Dense<19>, Relu, Dense<33>, Relu),
+        (Dense<12>, Relu, Dense<30>, Relu, Dense<21>, Relu, Dense<10>),
+    ),
+    [f32; 20],
+    Classify,
+>;

@@ -1,0 +1,153 @@
+//! The list of what is measured.
+
+use std::time::Duration;
+
+use backpass_app::workloads;
+
+use super::host::{Timing, time};
+
+/// A workload, as the host knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// `gradients` or `in-place`.
+    pub memory: &'static str,
+    /// The type in `backpass_app::workloads` that an image is made of.
+    pub path: &'static str,
+    /// Bytes of RAM that training takes.
+    pub ram_bytes: usize,
+    /// Parameters.
+    pub parameters: usize,
+    /// Samples of a step.
+    pub batch: u32,
+    /// Times steps on this computer.
+    pub time: fn(Duration) -> Timing,
+}
+
+const fn row<W: workloads::Workload>(name: &'static str, path: &'static str) -> Workload {
+    Workload {
+        name,
+        memory: W::MEMORY,
+        path,
+        ram_bytes: W::TRAINING_RAM,
+        parameters: W::PARAMETERS,
+        batch: W::BATCH,
+        time: time::<W>,
+    }
+}
+
+/// `rows!("W1" W1)` is `[row::<workloads::W1>("W1", "W1")]`: the image is told the type's path.
+macro_rules! rows {
+    ($($name:literal $path:ty),* $(,)?) => {{
+        use workloads::*;
+        [$(row::<$path>($name, stringify!($path))),*]
+    }};
+}
+
+/// The table: whole networks, then layers.
+pub const WORKLOADS: &[Workload] = &rows![
+    "W1" W1,
+    "W2" W2,
+    "W3" W3,
+    "W4" W4,
+    "ad" AnomalyDetection,
+    "kws" KeywordSpotting,
+    "ic" ImageClassification,
+    "vww" VisualWakeWords,
+    "dense 64x32" layers::Dense,
+    "conv2d 8x8x8x16 3x3" layers::Conv2d,
+    "conv2d 8x8x8x16 3x3/2" layers::Conv2dStride2,
+    "conv2d 8x8x16x32 1x1" layers::Pointwise,
+    "conv1d 64x4x8 5" layers::Conv1d,
+    "depthwise2d 8x8x16 3x3" layers::DepthwiseConv2d,
+    "depthwise1d 64x8 5" layers::DepthwiseConv1d,
+    "rnn 16x4x16" layers::Rnn,
+    "gru 16x4x16" layers::Gru,
+    "lstm 16x4x16" layers::Lstm,
+    "embedding 16x8" layers::Embedding,
+    "max pool 8x8x16 2x2" layers::MaxPool,
+    "average pool 8x8x16 2x2" layers::AveragePool,
+    "global max pool 8x8x16" layers::GlobalMaxPool,
+    "global average pool 8x8x16" layers::GlobalAveragePool,
+    "layer norm 8x8x16" layers::LayerNorm,
+    "rms norm 8x8x16" layers::RmsNorm,
+    "group norm 8x8x16 4" layers::GroupNorm,
+    "instance norm 8x8x16" layers::InstanceNorm,
+    "batch norm 8x8x16" layers::BatchNorm,
+    "relu 1024" layers::Relu,
+    "relu6 1024" layers::Relu6,
+    "leaky relu 1024" layers::LeakyRelu,
+    "prelu 8x8x16" layers::PRelu,
+    "sigmoid 1024" layers::Sigmoid,
+    "tanh 1024" layers::Tanh,
+    "elu 1024" layers::Elu,
+    "selu 1024" layers::Selu,
+    "gelu 1024" layers::Gelu,
+    "gelu tanh 1024" layers::GeluTanh,
+    "silu 1024" layers::Silu,
+    "mish 1024" layers::Mish,
+    "hard sigmoid 1024" layers::HardSigmoid,
+    "hard swish 1024" layers::HardSwish,
+    "softplus 1024" layers::Softplus,
+    "softsign 1024" layers::Softsign,
+    "softmax 16x10" layers::Softmax,
+    "log softmax 16x10" layers::LogSoftmax,
+    "dropout 1024" layers::Dropout,
+    "pad 8x8x16" layers::Pad,
+    "residual 8x8x8 3x3" layers::Residual,
+    "concat 8x8x8 1x1" layers::Concat,
+];
+
+/// How many of [`WORKLOADS`] are whole networks.
+pub const NETWORKS: usize = 8;
+
+/// Dense networks of growing width.
+pub const WIDER: &[Workload] = &rows![
+    "24-24-24" growth::Wide<24>,
+    "48-48-48" growth::Wide<48>,
+    "96-96-96" growth::Wide<96>,
+    "192-192-192" growth::Wide<192>,
+    "316-316-316" growth::Wide<316>,
+];
+
+/// Dense networks of growing depth.
+pub const DEEPER: &[Workload] = &rows![
+    "2 layers of 128" growth::Deep2,
+    "3 layers of 128" growth::Deep3,
+    "5 layers of 128" growth::Deep5,
+    "9 layers of 128" growth::Deep9,
+    "12 layers of 128" growth::Deep12,
+];
+
+/// Networks with more and more dense layers, all of different shapes.
+pub const MORE_LAYERS: &[(u32, Workload)] = &{
+    let [two, four, eight] = rows![
+        "2 dense layers" growth::Layers2,
+        "4 dense layers" growth::Layers4,
+        "8 dense layers" growth::Layers8,
+    ];
+    [(2, two), (4, four), (8, eight)]
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_workload_has_a_name_and_a_kind_of_memory_of_its_own() {
+        let names: BTreeSet<_> = WORKLOADS.iter().map(|workload| (workload.name, workload.memory)).collect();
+        assert_eq!(names.len(), WORKLOADS.len());
+        let networks: Vec<_> = WORKLOADS.iter().take(NETWORKS).map(|workload| workload.name).collect();
+        assert_eq!(networks, ["W1", "W2", "W3", "W4", "ad", "kws", "ic", "vww"]);
+    }
+
+    #[test]
+    fn growth_spans_a_thousand_to_two_hundred_thousand_weights() {
+        let parameters = |rows: &[Workload]| rows.iter().map(|row| row.parameters).collect::<Vec<_>>();
+        assert_eq!(parameters(WIDER), [1200, 4704, 18_624, 74_112, 200_344]);
+        assert_eq!(parameters(DEEPER), [33_024, 49_536, 82_560, 148_608, 198_144]);
+    }
+}
