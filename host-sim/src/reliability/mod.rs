@@ -3,6 +3,8 @@
 //! Each file is one check: a function that takes how much to try, says how far it is, and returns a [`Tally`]. The command
 //! `backpass-sim reliability` runs all of [`CHECKS`]; tests run the same functions with smaller numbers.
 
+mod adversarial;
+
 use crate::board::BoardError;
 
 /// A check, as a row of the table.
@@ -17,7 +19,7 @@ pub struct Check {
 }
 
 /// All checks, in the order of the table.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[adversarial::CHECK];
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
