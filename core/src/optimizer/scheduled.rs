@@ -56,6 +56,10 @@ impl<O: State, S: State> State for ScheduledState<O, S> {
         self.schedule.words(visitor);
         self.optimizer.words(visitor);
     }
+
+    fn restart(&mut self) {
+        self.optimizer.restart();
+    }
 }
 
 impl<O: Optimizer, S: Schedule> Scheduled<O, S> {

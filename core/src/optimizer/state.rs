@@ -21,6 +21,11 @@ pub trait State: Zero + Copy {
     /// Calls `visitor` with each number, always in the same order: counters as they are, an `f32` as its bits. What the
     /// visitor leaves there is the new number.
     fn words(&mut self, visitor: &mut dyn FnMut(&mut u32));
+
+    /// Begins afresh what belongs to moments that are set to zero; a schedule goes on. By default that is all of it.
+    fn restart(&mut self) {
+        *self = Self::ZERO;
+    }
 }
 
 impl State for () {
