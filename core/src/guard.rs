@@ -150,7 +150,7 @@ impl<const LIMIT: u32> Refusals<LIMIT> {
 /// moments, and what belongs to them, begin at zero; a schedule goes on where it is; the counters go on. If the cause is not
 /// gone, it happens again: a device that sees [`restored`](Self::restored) grow may lower the learning rate.
 ///
-/// The copy takes as much RAM as the parameters, and 32 bytes more; all zeros at first, so a static lies in `.bss`.
+/// The copy takes as much RAM as the parameters, and 36 bytes more; all zeros at first, so a static lies in `.bss`.
 ///
 /// ```
 /// use backpass::{Dense, Guard, Layer, Learner, MeanSquaredError, Memory, Sgd};
@@ -158,7 +158,7 @@ impl<const LIMIT: u32> Refusals<LIMIT> {
 /// type Net = Dense<1>;
 /// type P = <Net as Layer<[f32; 2]>>::Params;
 /// let mut guard = Guard::<P, 4>::new();
-/// assert_eq!(size_of_val(&guard), size_of::<P>() + 32);
+/// assert_eq!(size_of_val(&guard), size_of::<P>() + 36);
 ///
 /// let mut memory = Memory::new();
 /// let mut learner = Learner::new(&mut memory, Net::new(), MeanSquaredError, Sgd::new(0.1));
