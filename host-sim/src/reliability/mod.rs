@@ -3,6 +3,8 @@
 //! Each file is one check: a function that takes how much to try, says how far it is, and returns a [`Tally`]. The command
 //! `backpass-sim reliability` runs all of [`CHECKS`]; tests run the same functions with smaller numbers.
 
+pub mod readers;
+
 use crate::board::BoardError;
 
 /// A check, as a row of the table.
@@ -17,7 +19,11 @@ pub struct Check {
 }
 
 /// All checks, in the order of the table.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[Check {
+    name: "readers",
+    about: "every reader of files and messages, on the fuzzer's corpus and mutations of it",
+    run: readers::check,
+}];
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
