@@ -9,7 +9,7 @@ mod twin;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use emulator::run;
+pub use emulator::{Emulation, Program, run};
 pub use image::{Image, Profile, build, check_target};
 pub use log::{BoardLog, Line};
 pub use machine::Machine;
