@@ -14,6 +14,20 @@ use super::{BoardError, Machine};
 
 const QEMU: &str = "qemu-system-arm";
 
+/// Looks for QEMU.
+pub(super) fn check() -> Result<(), BoardError> {
+    let mut qemu = Command::new(QEMU);
+    qemu.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    qemu.status().map(drop).map_err(not_started)
+}
+
+fn not_started(source: std::io::Error) -> BoardError {
+    match source.kind() {
+        std::io::ErrorKind::NotFound => BoardError::QemuMissing,
+        _ => BoardError::Start { program: QEMU.to_owned(), source },
+    }
+}
+
 /// An image whose log can be decoded, ready to run.
 #[derive(Debug)]
 pub struct Program {
@@ -49,11 +63,7 @@ impl Program {
         if let Some(folder) = folder {
             qemu.current_dir(folder);
         }
-        let child = qemu.spawn().map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => BoardError::QemuMissing,
-            _ => BoardError::Start { program: QEMU.to_owned(), source },
-        })?;
-        let mut child = Running(child);
+        let mut child = Running(qemu.spawn().map_err(not_started)?);
         let (sender, bytes) = mpsc::channel();
         if let Some(stdout) = child.0.stdout.take() {
             thread::spawn(move || forward(stdout, |part| sender.send(part).is_ok()));

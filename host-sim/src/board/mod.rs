@@ -106,6 +106,15 @@ fn said(stderr: &str) -> String {
     }
 }
 
+/// Looks for what an emulated board needs: QEMU and the machine's Rust target.
+///
+/// # Errors
+/// [`BoardError::QemuMissing`], [`BoardError::TargetMissing`], each with how to install it; [`BoardError::Start`].
+pub fn check(machine: Machine) -> Result<(), BoardError> {
+    emulator::check()?;
+    check_target(machine)
+}
+
 /// The firmware's folder in a checkout.
 #[must_use]
 pub fn firmware_folder() -> PathBuf {

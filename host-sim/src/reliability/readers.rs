@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use backpass::Rng;
 
-use super::{CheckError, Effort, Progress, Tally};
+use super::{Check, CheckError, Effort, Progress, Tally};
 use crate::bench::{self, Counts};
 use crate::board::{BoardLog, Line};
 use crate::data::Dataset;
@@ -21,6 +21,13 @@ pub struct Reader {
     /// Reads. Panics if what it has read cannot be.
     pub read: fn(&[u8]),
 }
+
+pub(super) const CHECK: Check = Check {
+    name: "readers",
+    about: "every reader of files and messages, on the fuzzer's corpus and mutations of it",
+    machine: None,
+    run: check,
+};
 
 /// All of them.
 pub const READERS: &[Reader] = &[
@@ -89,10 +96,7 @@ pub fn corpus_folder() -> PathBuf {
 }
 
 /// The corpus and mutations of it: flipped, overwritten, repeated, cut and joined bytes.
-///
-/// # Errors
-/// [`CheckError::Missing`] without a checkout, whose corpus it needs.
-pub fn check(effort: Effort, progress: &mut Progress<'_>) -> Result<Tally, CheckError> {
+fn check(effort: Effort, progress: &mut Progress<'_>) -> Result<Tally, CheckError> {
     let mutations = effort.choose(2_000, 100_000);
     let of = mutations * READERS.len() as u64;
     let mut tally = Tally::default();
