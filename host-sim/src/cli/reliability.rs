@@ -58,15 +58,18 @@ impl Reliability {
         }
         let mut worst = Verdict::Passed;
         for check in checks {
-            screen.start(0, check.name);
+            screen.wait(format!("{}: {}", check.name, check.about));
             let mut shown = None;
-            let result = (check.run)(effort, &mut |done, of| {
-                if shown != Some(of) {
-                    screen.start(of, check.name);
-                    shown = Some(of);
-                }
-                screen.progress(done, String::new());
-            });
+            let result = match check.obstacle() {
+                Some(obstacle) => Err(CheckError::Missing(obstacle)),
+                None => (check.run)(effort, &mut |done, of| {
+                    if shown != Some(of) {
+                        screen.start(of, check.name);
+                        shown = Some(of);
+                    }
+                    screen.progress(done, String::new());
+                }),
+            };
             screen.finish();
             worst = worst.max(Verdict::of(&result, required));
             if self.json {
@@ -135,7 +138,7 @@ fn row(check: &Check, result: &Result<Tally, CheckError>) -> String {
 mod tests {
     use super::*;
 
-    const CHECK: Check = Check { name: "kills", about: "", run: |_, _| Ok(Tally::default()) };
+    const CHECK: Check = Check { name: "kills", about: "", machine: None, run: |_, _| Ok(Tally::default()) };
 
     fn tally(tried: u64, failed: u64) -> Result<Tally, CheckError> {
         let failures = (0..failed).map(|number| format!("number {number}")).collect();

@@ -4,8 +4,9 @@
 //! `backpass-sim reliability` runs all of [`CHECKS`]; tests run the same functions with smaller numbers.
 
 mod adversarial;
+pub mod readers;
 
-use crate::board::BoardError;
+use crate::board::{self, BoardError, Machine};
 
 /// A check, as a row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -14,12 +15,23 @@ pub struct Check {
     pub name: &'static str,
     /// What is tried, in a few words.
     pub about: &'static str,
+    /// The emulated board that it runs on, if it needs one.
+    pub machine: Option<Machine>,
     /// Tries it.
     pub run: fn(Effort, &mut Progress<'_>) -> Result<Tally, CheckError>,
 }
 
+impl Check {
+    /// What keeps it from being tried here: QEMU or the Rust target of its board is not installed.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<String> {
+        let machine = self.machine?;
+        board::check(machine).err().map(|error| error.to_string())
+    }
+}
+
 /// All checks, in the order of the table.
-pub const CHECKS: &[Check] = &[adversarial::CHECK];
+pub const CHECKS: &[Check] = &[adversarial::CHECK, readers::CHECK];
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ static MEMORY: ConstStaticCell<Ram> = ConstStaticCell::new(Ram::new());
 
 #[entry]
 fn main() -> ! {
+    stop::arm(None);
     let memory = MEMORY.take();
     defmt::info!("{}", memory);
     log(every::layers(memory));

@@ -25,6 +25,7 @@ use super::{Check, CheckError, Effort, Progress, Tally};
 /// The row of the table.
 pub(super) const CHECK: Check = Check {
     name: "adversarial",
+    machine: None,
     about: "NaN, infinities, extreme values, labels that do not exist, exploding gradients: refused, and nothing lost",
     run,
 };
