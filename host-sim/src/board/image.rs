@@ -34,6 +34,10 @@ pub enum Image {
     Every,
     /// The same without any panic function to link with; in release only.
     NoPanic,
+    /// The stack and the copies of each operation, for each example network.
+    Stack,
+    /// Overflows its stack on purpose.
+    Overflow,
 }
 
 impl Image {
@@ -42,6 +46,8 @@ impl Image {
             Self::Digits => "backpass-qemu",
             Self::Every => "every",
             Self::NoPanic => "no-panic",
+            Self::Stack => "stack",
+            Self::Overflow => "overflow",
         }
     }
 }

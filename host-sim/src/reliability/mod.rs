@@ -4,7 +4,9 @@
 //! `backpass-sim reliability` runs all of [`CHECKS`]; tests run the same functions with smaller numbers.
 
 mod adversarial;
+mod linked;
 pub mod readers;
+mod stack;
 
 use crate::board::{self, BoardError, Machine};
 
@@ -31,7 +33,7 @@ impl Check {
 }
 
 /// All checks, in the order of the table.
-pub const CHECKS: &[Check] = &[adversarial::CHECK, readers::CHECK];
+pub const CHECKS: &[Check] = &[adversarial::CHECK, linked::CHECK, stack::CHECK, readers::CHECK];
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
