@@ -347,7 +347,7 @@ impl<F: NorFlash> Store<F> {
                     }
                     // The rest would not be read as what it is.
                     if reader.position() > end {
-                        return Err(Slot::Damaged(part, sequence));
+                        return Err(Slot::Damaged(invalid.unwrap_or(part), sequence));
                     }
                 }
                 reader.skip_to(end);
