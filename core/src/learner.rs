@@ -102,11 +102,6 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
         &mut self.memory.params
     }
 
-    /// All the memory.
-    pub(crate) const fn memory_mut(&mut self) -> &mut Memory<N, X, O> {
-        self.memory
-    }
-
     /// The optimizer's settings.
     pub const fn optimizer(&self) -> &O {
         &self.optimizer

@@ -7,11 +7,13 @@
 
 use core::arch::asm;
 
+use backpass::checkpoint::Store;
 use backpass::{
-    Adam, Conv1d, CrossEntropy, Dense, Descend, GlobalAveragePool, Gru, InPlace, Layer, Learner, Loss, Lstm, Memory,
-    MeanSquaredError, Optimizer, Relu, Rng, Rnn, Sgd, Signal, Tensor,
+    Adam, Conv1d, CrossEntropy, Dense, Descend, GlobalAveragePool, Gru, InPlace, Layer, Learner, Loss, Lstm,
+    MeanSquaredError, Memory, Optimizer, Relu, Rng, Rnn, Sgd, Signal, Tensor,
 };
 use backpass_app::mlperf_tiny::{Autoencoder, DsCnn, MobileNet, Photo, ResNet8, Scene, Sound, Speech};
+use backpass_app::ram_flash::RamFlash;
 use backpass_app::workloads::{Digits, SmallAutoencoder, SmallConvolution};
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_SUCCESS};
@@ -32,9 +34,13 @@ type Long = (Lstm<16>, Dense<4>);
 type Simple = (Rnn<16>, Dense<4>);
 type Window = Signal<32, 6>;
 
+/// Bytes of flash: two slots for the largest network's parameters.
+const FLASH: u32 = 4 << 20;
+static BYTES: ConstStaticCell<[u8; FLASH as usize]> = ConstStaticCell::new([0; FLASH as usize]);
+
 /// Measures a network in memory of its own.
 macro_rules! measure {
-    ($measure:ident $name:literal, $network:ty, $sample:ty, $loss:expr, $rule:ty, $target:expr) => {{
+    ($store:ident $measure:ident $name:literal, $network:ty, $sample:ty, $loss:expr, $rule:ty, $target:expr) => {{
         static MEMORY: ConstStaticCell<Memory<$network, $sample, $rule>> = ConstStaticCell::new(Memory::new());
         static SAMPLE: ConstStaticCell<$sample> = ConstStaticCell::new(<$sample as backpass::Zero>::ZERO);
         let sample = SAMPLE.take();
@@ -42,30 +48,31 @@ macro_rules! measure {
         sample.flat_mut().iter_mut().for_each(|value| *value = rng.unit());
         let target: fn(&$sample) -> &_ = $target;
         let (network, loss, rule) = (<$network>::default(), $loss, <$rule>::new(0.01));
-        $measure($name, MEMORY.take(), sample, target(sample), network, loss, rule);
+        $measure(&mut $store, $name, MEMORY.take(), sample, target(sample), network, loss, rule);
     }};
 }
 
 #[entry]
 fn main() -> ! {
     stop::arm(None);
-    measure!(by_gradient "MLP digits 64-32-10", Digits, [f32; 64], CrossEntropy, Sgd, |_| &3);
-    measure!(by_gradient "MLP digits 64-32-10, Adam", Digits, [f32; 64], CrossEntropy, Adam, |_| &3);
-    measure!(in_place "MLP digits 64-32-10, in place", Digits, [f32; 64], CrossEntropy, InPlace, |_| &3);
-    measure!(by_gradient "MLP autoencoder 640-128-128-8", SmallAutoencoder, Sound, MeanSquaredError, Sgd, |x| x);
-    measure!(by_gradient "MLP anomaly detection, MLPerf Tiny", Autoencoder, Sound, MeanSquaredError, Sgd, |x| x);
+    let Ok(mut store) = Store::new(RamFlash::new(BYTES.take()), 0..FLASH) else { panic!("no store") };
+    measure!(store by_gradient "MLP digits 64-32-10", Digits, [f32; 64], CrossEntropy, Sgd, |_| &3);
+    measure!(store by_gradient "MLP digits 64-32-10, Adam", Digits, [f32; 64], CrossEntropy, Adam, |_| &3);
+    measure!(store in_place "MLP digits 64-32-10, in place", Digits, [f32; 64], CrossEntropy, InPlace, |_| &3);
+    measure!(store by_gradient "MLP autoencoder 640-128-128-8", SmallAutoencoder, Sound, MeanSquaredError, Sgd, |x| x);
+    measure!(store by_gradient "MLP anomaly detection, MLPerf Tiny", Autoencoder, Sound, MeanSquaredError, Sgd, |x| x);
     type Picture = backpass::Image<16, 16, 1>;
-    measure!(by_gradient "convolution 16x16", SmallConvolution, Picture, CrossEntropy, Sgd, |_| &3);
-    measure!(by_gradient "convolution 16x16, Adam", SmallConvolution, Picture, CrossEntropy, Adam, |_| &3);
-    measure!(in_place "convolution 16x16, in place", SmallConvolution, Picture, CrossEntropy, InPlace, |_| &3);
-    measure!(by_gradient "convolution along time", Motion, Signal<64, 4>, CrossEntropy, Sgd, |_| &3);
-    measure!(by_gradient "keyword spotting, MLPerf Tiny", DsCnn, Speech, CrossEntropy, Sgd, |_| &3);
-    measure!(by_gradient "image classification, MLPerf Tiny", ResNet8, Photo, CrossEntropy, Sgd, |_| &3);
-    measure!(by_gradient "visual wake words, MLPerf Tiny", MobileNet, Scene, CrossEntropy, Sgd, |_| &1);
-    measure!(by_gradient "simple recurrent", Simple, Window, CrossEntropy, Sgd, |_| &3);
-    measure!(by_gradient "gated recurrent", Gated, Window, CrossEntropy, Adam, |_| &3);
-    measure!(by_gradient "long short-term", Long, Window, CrossEntropy, Sgd, |_| &3);
-    measure!(in_place "gated recurrent, in place", Gated, Window, CrossEntropy, InPlace, |_| &3);
+    measure!(store by_gradient "convolution 16x16", SmallConvolution, Picture, CrossEntropy, Sgd, |_| &3);
+    measure!(store by_gradient "convolution 16x16, Adam", SmallConvolution, Picture, CrossEntropy, Adam, |_| &3);
+    measure!(store in_place "convolution 16x16, in place", SmallConvolution, Picture, CrossEntropy, InPlace, |_| &3);
+    measure!(store by_gradient "convolution along time", Motion, Signal<64, 4>, CrossEntropy, Sgd, |_| &3);
+    measure!(store by_gradient "keyword spotting, MLPerf Tiny", DsCnn, Speech, CrossEntropy, Sgd, |_| &3);
+    measure!(store by_gradient "image classification, MLPerf Tiny", ResNet8, Photo, CrossEntropy, Sgd, |_| &3);
+    measure!(store by_gradient "visual wake words, MLPerf Tiny", MobileNet, Scene, CrossEntropy, Sgd, |_| &1);
+    measure!(store by_gradient "simple recurrent", Simple, Window, CrossEntropy, Sgd, |_| &3);
+    measure!(store by_gradient "gated recurrent", Gated, Window, CrossEntropy, Adam, |_| &3);
+    measure!(store by_gradient "long short-term", Long, Window, CrossEntropy, Sgd, |_| &3);
+    measure!(store in_place "gated recurrent, in place", Gated, Window, CrossEntropy, InPlace, |_| &3);
     debug::exit(EXIT_SUCCESS);
     loop {
         cortex_m::asm::wfi();
@@ -75,6 +82,7 @@ fn main() -> ! {
 /// A learner with a gradient array.
 #[inline(never)]
 fn by_gradient<N, X, L, T, O>(
+    store: &mut Store<RamFlash<'_>>,
     name: &'static str,
     memory: &'static mut Memory<N, X, O>,
     sample: &X,
@@ -100,11 +108,14 @@ fn by_gradient<N, X, L, T, O>(
     let _ = learner.params_mut();
     sizes.operation("observe", &mut || learner.observe(sample, target).is_ok());
     sizes.operation("update", &mut || learner.update().is_ok());
+    sizes.operation("save", &mut || store.save(&learner, &mut ()).is_ok());
+    sizes.operation("load", &mut || store.load(&mut learner, &mut ()).is_ok());
 }
 
 /// A learner without one.
 #[inline(never)]
 fn in_place<N, X, L, T>(
+    store: &mut Store<RamFlash<'_>>,
     name: &'static str,
     memory: &'static mut Memory<N, X, InPlace>,
     sample: &X,
@@ -123,6 +134,8 @@ fn in_place<N, X, L, T>(
     sizes.operation("predict", &mut || learner.predict(sample).flat().iter().all(|value| value.is_finite()));
     sizes.operation("train", &mut || learner.train(sample, target).is_ok());
     sizes.operation("train", &mut || learner.train(sample, target).is_ok());
+    sizes.operation("save", &mut || store.save(&learner, &mut ()).is_ok());
+    sizes.operation("load", &mut || store.load(&mut learner, &mut ()).is_ok());
 }
 
 /// What is said beside the stack.
