@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use backpass_app::every::{self, Trained};
-use backpass_sim::board::{self, BoardLog, Comparison, Image, Line, Machine, Profile};
+use backpass_sim::board::{self, BoardError, BoardLog, Comparison, Image, Line, Machine, Profile};
 use libtest_mimic::{Arguments, Failed, Trial};
 use object::{Object, ObjectSection, ObjectSymbol};
 

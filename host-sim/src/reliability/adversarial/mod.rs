@@ -123,7 +123,7 @@ macro_rules! rule {
     };
 }
 
-/// Adds a network that learns by descent with a gradient array, in place, and by Adam.
+/// Adds a network that learns by descent, with a gradient array and in place.
 macro_rules! network {
     ($kinds:ident, $name:expr, $network:expr, $goal:expr, $plain:expr) => {
         let (network, goal, plain) = ($network, $goal, $plain);
@@ -131,8 +131,6 @@ macro_rules! network {
         kind!($kinds, format!("{}, descent", $name), by_gradient, true, subject);
         let subject = Subject { network, goal, rule: InPlace::new(0.01), plain };
         kind!($kinds, format!("{}, in place", $name), by_descent, true, subject);
-        let subject = Subject { network, goal, rule: Adam::new(0.01), plain };
-        kind!($kinds, format!("{}, Adam", $name), by_gradient, true, subject);
     };
 }
 
