@@ -119,12 +119,11 @@ fn replay_keeps_the_old_digits_and_8_bits_are_enough_for_it() {
     let lost_by_reservoir = all(reservoir) - all(quantized_reservoir);
     println!("8 bits cost {lost:.2} points with class-balanced replay, {lost_by_reservoir:.2} with a reservoir");
 
-    // Without replay nearly all is forgotten. With it the old digits lose some points, of which some to new ones that look alike: those
-    // a network that learns all ten at once loses too.
-    assert!(at_once.old > 95.0, "{at_once:?}");
+    // Without replay nearly all is forgotten. With it the old digits lose some points to new ones that look alike, and so they do
+    // where all are learned at once.
     assert!(without.old_before > 95.0 && without.old < 20.0, "{without:?}");
     for with in [reservoir, balanced, quantized_reservoir, quantized] {
-        assert!(with.old > 90.0 && with.new > 93.0, "{with:?}");
+        assert!(with.old > 90.0 && with.old > at_once.old - 2.0 && with.new > 93.0, "{with:?}");
     }
     // The published loss is 0.3 points. These images have 17 shades, which 8 bits hold to 1/510 of the range.
     assert!(lost.abs() < 0.5 && lost_by_reservoir.abs() < 0.5, "{lost} {lost_by_reservoir}");
