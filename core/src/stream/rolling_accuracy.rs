@@ -2,6 +2,8 @@
 
 use heapless::Deque;
 
+use crate::checkpoint::{Archive, Persist};
+
 /// The share of right answers among the last `W`: `river.utils.Rolling(metrics.Accuracy, window_size=W)`. One byte an answer.
 ///
 /// ```
@@ -56,6 +58,21 @@ impl<const W: usize> RollingAccuracy<W> {
     /// Forgets all answers.
     pub fn clear(&mut self) {
         self.right.clear();
+    }
+}
+
+impl<const W: usize> Persist for RollingAccuracy<W> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("RollingAccuracy");
+        // A queue may begin anywhere in its array; here it begins at the first place.
+        let mut answers = [false; W];
+        answers.iter_mut().zip(self.right.iter()).for_each(|(answer, right)| *answer = *right);
+        let mut len = self.right.len() as u32;
+        let stored = archive.u32(&mut len);
+        archive.require(stored as usize <= W);
+        answers.persist(archive);
+        self.clear();
+        answers.into_iter().take(len as usize).for_each(|right| self.update(right));
     }
 }
 
