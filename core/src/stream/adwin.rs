@@ -12,7 +12,7 @@ use crate::stream::error::{LARGEST_MEAN, ValueError};
 /// and its younger part differ by more than chance allows, there is a change.
 ///
 /// The window is an exponential histogram: row `i` has up to `BUCKETS` buckets, each the sum and the variance of `2^i` values. So a
-/// window of `BUCKETS (2^ROWS - 1)` values, 20,475 by default, takes about 9 bytes for each bucket, 0.6 KB. Beyond that the oldest bucket is dropped,
+/// window of `BUCKETS (2^ROWS - 1)` values, 20,475 by default, takes 8 bytes for each bucket and 12 a row, 0.7 KB in all on a 32-bit core. Beyond that the oldest bucket is dropped,
 /// where the published algorithm would add a row.
 ///
 /// Of two parts of `n0` and `n1` values, the means are different if they differ by more than
@@ -20,8 +20,8 @@ use crate::stream::error::{LARGEST_MEAN, ValueError};
 /// `d = ln(2 ln(n0 + n1) / delta)`.
 ///
 /// `river.drift.ADWIN`, with its defaults. Source: Bifet and Gavalda, "Learning from time-changing data with adaptive windowing" (SIAM
-/// Data Mining 2007). Sums are in two `f32`, those of a bucket in one: alarms come with the same value as in `f64`, unless a difference is within
-/// 1e-5 of its bound; then one check, `clock` values, later or earlier.
+/// Data Mining 2007). Sums are in two `f32`, those of a bucket in one: means are within 2e-6 of those in `f64`. So alarms come with the same value,
+/// unless a difference of means is as near to its bound as that; then a check, `clock` values, later or earlier.
 ///
 /// ```
 /// use backpass::stream::{Adwin, Drift};
@@ -35,7 +35,6 @@ use crate::stream::error::{LARGEST_MEAN, ValueError};
 /// # Ok::<(), backpass::stream::ValueError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Adwin<const ROWS: usize = 12, const BUCKETS: usize = 5> {
     delta: f32,
     clock: u32,
@@ -54,7 +53,6 @@ pub struct Adwin<const ROWS: usize = 12, const BUCKETS: usize = 5> {
 
 /// What is known of `2^i` values that came one after another.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Bucket {
     total: f32,
     /// The sum of the squared distances from their mean.
@@ -288,6 +286,22 @@ impl<const ROWS: usize, const BUCKETS: usize> Persist for Adwin<ROWS, BUCKETS> {
 impl<const ROWS: usize, const BUCKETS: usize> Default for Adwin<ROWS, BUCKETS> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<const ROWS: usize, const BUCKETS: usize> defmt::Format for Adwin<ROWS, BUCKETS> {
+    /// What the window is, not its buckets.
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let (width, mean, variance) = (self.width, self.mean(), self.variance());
+        defmt::write!(
+            f,
+            "Adwin {{ width: {}, mean: {}, variance: {}, detected: {} }}",
+            width,
+            mean,
+            variance,
+            self.detected
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use crate::stream::error::ValueError;
 
 /// Tells when the mean of a stream of numbers changes: of a loss, say, when the world is no longer what a network has learned.
 ///
-/// [`PageHinkley`](crate::stream::PageHinkley) takes 36 bytes and a few operations a value; [`Adwin`](crate::stream::Adwin) takes 1 to 2 KB, has a
+/// [`PageHinkley`](crate::stream::PageHinkley) takes 60 bytes and a few operations a value; [`Adwin`](crate::stream::Adwin) takes about 0.7 KB, has a
 /// mathematical bound on false alarms, and needs no threshold in the unit of the values.
 ///
 /// ```

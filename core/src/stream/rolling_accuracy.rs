@@ -15,7 +15,6 @@ use crate::checkpoint::{Archive, Persist};
 /// assert_eq!(accuracy.get(), 0.75);
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RollingAccuracy<const W: usize> {
     /// The oldest first.
     right: Deque<bool, W>,
@@ -79,6 +78,14 @@ impl<const W: usize> Persist for RollingAccuracy<W> {
 impl<const W: usize> Default for RollingAccuracy<W> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<const W: usize> defmt::Format for RollingAccuracy<W> {
+    /// The accuracy, not the answers.
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "RollingAccuracy {{ accuracy: {}, answers: {} }}", self.get(), self.len());
     }
 }
 

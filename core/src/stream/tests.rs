@@ -163,6 +163,17 @@ type Kept = Replay<[f32; 2], u8, ClassBalanced<3>, 5>;
 type KeptBytes = Replay<Quantized<4, 2>, u16, ClassBalanced<4>, 6>;
 type KeptAtRandom = Replay<f32, (), Reservoir, 4>;
 
+#[test]
+fn sizes_are_as_documented() {
+    assert_eq!(size_of::<StandardScaler<3>>(), 8 + 16 * 3);
+    assert_eq!(size_of::<MinMaxScaler<3>>(), 8 + 8 * 3);
+    assert_eq!(size_of::<Window<50, 3, 25>>(), 4 * 50 * 3 + 12);
+    assert_eq!([size_of::<Mean>(), size_of::<Quantile>(), size_of::<Threshold>()], [12, 40, 44]);
+    assert_eq!([size_of::<PageHinkley>(), size_of::<Reservoir>(), size_of::<ClassBalanced<10>>()], [60, 4, 52]);
+    // Queues keep two positions, which are larger here than on a 32-bit core.
+    assert!(size_of::<Adwin>() <= 12 * (5 * 8 + 24) + 64);
+}
+
 /// A class made of a value.
 fn class(value: f32, classes: u8) -> u8 {
     (value.abs() % f32::from(classes)) as u8

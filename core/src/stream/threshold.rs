@@ -4,7 +4,7 @@ use crate::checkpoint::{Archive, Persist};
 use crate::stream::error::ValueError;
 use crate::stream::quantile::Quantile;
 
-/// A threshold for anomalies: the running `q`-quantile of the errors of normal samples, times a margin. 36 bytes.
+/// A threshold for anomalies: the running `q`-quantile of the errors of normal samples, times a margin. 44 bytes.
 ///
 /// [`learn`](Self::learn) while all is normal; then an error [`is_anomaly`](Self::is_anomaly) if it is above the threshold. Learning on from
 /// every error, alarms too, as `river.anomaly.QuantileFilter` does, makes a share of `1 - q` of a stream that does not change anomalies.
