@@ -27,6 +27,7 @@ pub mod optimizer;
 pub mod params;
 pub mod rng;
 pub mod schedule;
+pub mod stream;
 pub mod streaming;
 pub mod tensor;
 
