@@ -3,7 +3,12 @@
 //! Each file is one check: a function that takes how much to try, says how far it is, and returns a [`Tally`]. The command
 //! `backpass-sim reliability` runs all of [`CHECKS`]; tests run the same functions with smaller numbers.
 
+mod bit_flips;
+mod flash_errors;
+mod kills;
+mod power_cuts;
 pub mod readers;
+mod subject;
 
 use crate::board::{self, BoardError, Machine};
 
@@ -30,7 +35,7 @@ impl Check {
 }
 
 /// All checks, in the order of the table.
-pub const CHECKS: &[Check] = &[readers::CHECK];
+pub const CHECKS: &[Check] = &[power_cuts::CHECK, bit_flips::CHECK, flash_errors::CHECK, kills::CHECK, readers::CHECK];
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
