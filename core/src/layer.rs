@@ -116,6 +116,15 @@ impl InputGradient {
     }
 }
 
+/// What a type is called, without its parameters: `Dense` of `Dense<O, B>`.
+pub(crate) const fn base_name(text: &'static str) -> &'static str {
+    let mut end = 0;
+    while end < text.len() && !matches!(text.as_bytes()[end], b'<' | b' ') {
+        end += 1;
+    }
+    text.split_at(end).0
+}
+
 /// One differentiable stage of a network, taking an input of type `X`.
 ///
 /// A layer is plain configuration, often a zero-sized type. What changes lives outside it, in types that it names, so the

@@ -120,3 +120,6 @@ pub use error::{Error, Part};
 pub use fingerprint::Fingerprint;
 pub use persist::{Archive, Persist};
 pub use store::{Info, Store};
+
+#[cfg(test)]
+mod tests;

@@ -120,6 +120,11 @@ impl<F: NorFlash> Store<F> {
         Ok(Self { flash, start, size })
     }
 
+    /// The flash.
+    pub const fn flash_mut(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
     /// Gives the flash back.
     pub fn release(self) -> F {
         self.flash
@@ -276,7 +281,7 @@ impl<F: NorFlash> Store<F> {
             match slot {
                 // What cannot be read now may be whole: better to write elsewhere.
                 Slot::Unreadable(_, cause) => error = Some(cause),
-                _ => target = Some(number),
+                _ => target = target.or(Some(number)),
             }
         }
         match (target, error) {
@@ -339,6 +344,10 @@ impl<F: NorFlash> Store<F> {
                     visit(part, &mut archive);
                     if !archive.valid || reader.position() != end {
                         invalid = invalid.or(Some(part));
+                    }
+                    // The rest would not be read as what it is.
+                    if reader.position() > end {
+                        return Err(Slot::Damaged(invalid.unwrap_or(part), sequence));
                     }
                 }
                 reader.skip_to(end);

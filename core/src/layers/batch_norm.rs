@@ -167,6 +167,7 @@ impl<X: Tensor> Layer<X> for BatchNorm {
     type Output = X;
     type Params = BatchNormParams<X::Channels>;
     type Tape = X;
+    const NAME: &'static str = "BatchNorm";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 

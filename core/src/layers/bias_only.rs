@@ -110,8 +110,14 @@ impl<X: Tensor, L: LinearLayer<X>> Layer<X> for BiasOnly<L, X> {
     type Output = L::Output;
     type Params = LinearBias<L::Bias>;
     type Tape = L::Output;
+    const NAME: &'static str = "BiasOnly";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
+
+    fn names(visitor: &mut dyn FnMut(&'static str)) {
+        visitor(Self::NAME);
+        L::names(visitor);
+    }
 
     fn forward<'t>(
         &self,

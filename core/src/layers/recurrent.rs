@@ -236,6 +236,7 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Layer<Signal
     type Output = R::Of<K::Hidden, T>;
     type Params = RecurrentParams<[K::Weights; C], K::Recurrence, K::Bias>;
     type Tape = RecurrentTape<[K::Gates; T], [K::Hidden; T], K::Carry, R::Of<K::Hidden, T>>;
+    const NAME: &'static str = K::NAME;
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 
