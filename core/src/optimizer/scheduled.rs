@@ -60,6 +60,10 @@ impl<O: State, S: State> State for ScheduledState<O, S> {
     fn restart(&mut self) {
         self.optimizer.restart();
     }
+
+    fn is_valid(&self) -> bool {
+        self.schedule.is_valid() && self.optimizer.is_valid()
+    }
 }
 
 impl<O: Optimizer, S: Schedule> Scheduled<O, S> {

@@ -26,6 +26,11 @@ pub trait State: Zero + Copy {
     fn restart(&mut self) {
         *self = Self::ZERO;
     }
+
+    /// Whether steps can have led here. A [checkpoint](crate::checkpoint) with anything else is not loaded.
+    fn is_valid(&self) -> bool {
+        true
+    }
 }
 
 impl State for () {

@@ -14,6 +14,7 @@ mod fingerprint;
 pub mod live;
 pub mod mlperf_tiny;
 pub mod ram_flash;
+pub mod resume;
 pub mod session;
 pub mod workloads;
 

@@ -38,6 +38,8 @@ pub enum Image {
     Stack,
     /// Overflows its stack on purpose.
     Overflow,
+    /// Learning that goes on from checkpoints in a file.
+    Resume,
 }
 
 impl Image {
@@ -48,6 +50,7 @@ impl Image {
             Self::NoPanic => "no-panic",
             Self::Stack => "stack",
             Self::Overflow => "overflow",
+            Self::Resume => "resume",
         }
     }
 }

@@ -3,10 +3,14 @@
 //! The fuzzer of `tests/fuzz` calls [`READERS`] with what it invents; the check `readers` calls them with the fuzzer's
 //! corpus and with seeded mutations of it, everywhere and in the same way.
 
+mod checkpoint;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use backpass::Rng;
+
+pub use checkpoint::{raw as checkpoint, sealed as checkpoint_sealed};
 
 use super::{Check, CheckError, Effort, Progress, Tally};
 use crate::bench::{self, Counts};
@@ -31,6 +35,8 @@ pub(super) const CHECK: Check = Check {
 
 /// All of them.
 pub const READERS: &[Reader] = &[
+    Reader { name: "checkpoint", read: checkpoint::raw },
+    Reader { name: "checkpoint_sealed", read: checkpoint::sealed },
     Reader { name: "csv", read: csv },
     Reader { name: "bench_rows", read: bench_rows },
     Reader { name: "bench_counts", read: bench_counts },
