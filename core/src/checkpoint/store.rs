@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::content;
 use super::error::{Error, Part};
-use super::flash::{Reader, Writer};
+use super::flash::{BUFFER, Reader, Writer};
 use super::format::{self, COMMIT, Contents, ENVELOPE, Envelope, HEADER, PARTS, VERSION, is_newer};
 use super::persist::{Archive, Mode, Persist, Stream};
 use crate::layer::Layer;
@@ -47,13 +47,15 @@ pub struct Info {
 
 /// Checkpoints in flash: two slots, of which a save overwrites the one that does not hold the newest checkpoint.
 ///
-/// See the [module](super) for an example, and for what is certain after a loss of power.
+/// See the [module](super) for an example, and for what is certain after a loss of power. It has a buffer of 256 bytes.
 pub struct Store<F> {
     flash: F,
     /// The first address of slot 0.
     start: u32,
     /// The bytes of a slot.
     size: u32,
+    /// What reads and writes go through; here, so that it is not on the stack.
+    buffer: [u8; BUFFER],
 }
 
 /// A checkpoint, as far as its header and its commit record tell.
@@ -117,7 +119,7 @@ impl<F: NorFlash> Store<F> {
             let needed = erase_size.saturating_mul(2);
             return Err(Error::TooSmall { needed, available: end.saturating_sub(start) });
         }
-        Ok(Self { flash, start, size })
+        Ok(Self { flash, start, size, buffer: [0; BUFFER] })
     }
 
     /// The flash.
@@ -253,17 +255,22 @@ impl<F: NorFlash> Store<F> {
     }
 
     /// Both slots: the newer one first, or the one whose age cannot be told.
+    #[inline(never)]
     fn newest_first(&mut self) -> [(u8, Slot<F::Error>); 2] {
-        let (first, second) = ((0, self.look(0)), (1, self.look(1)));
-        let swapped = match (first.1.sequence(), second.1.sequence()) {
-            (Some(first), Some(second)) => is_newer(second, first),
-            (Some(_), None) => true,
-            (None, _) => false,
+        let mut slots = [(0, self.look(0)), (1, self.look(1))];
+        let swapped = match slots.each_ref().map(|(_, slot)| slot.sequence()) {
+            [Some(first), Some(second)] => is_newer(second, first),
+            [Some(_), None] => true,
+            [None, _] => false,
         };
-        if swapped { [second, first] } else { [first, second] }
+        if swapped {
+            slots.reverse();
+        }
+        slots
     }
 
     /// The slot to be written next, and the sequence number.
+    #[inline(never)]
     fn target(&mut self) -> Result<(u8, u32), F::Error> {
         let slots = self.newest_first();
         // Also that of a damaged slot counts, so that nothing that may be read again one day passes for newer.
@@ -292,9 +299,10 @@ impl<F: NorFlash> Store<F> {
     }
 
     /// Reads a slot's header and commit record.
+    #[inline(never)]
     fn look(&mut self, slot: u8) -> Slot<F::Error> {
         let start = self.address(slot);
-        let mut reader = Reader::new(&mut self.flash, start, self.size);
+        let mut reader = Reader::new(&mut self.flash, &mut self.buffer, start, self.size);
         let bytes = reader.take();
         let Some(envelope) = Envelope::decode(&bytes).filter(|envelope| envelope.length() <= self.size) else {
             let empty = [[0xff; ENVELOPE as usize], [0; ENVELOPE as usize]].contains(&bytes);
@@ -325,11 +333,12 @@ impl<F: NorFlash> Store<F> {
 
     /// Goes over all of a checkpoint: its checksums, and what `visit` makes of its parts in that mode. The error is what the
     /// slot is instead.
+    #[inline(never)]
     fn check(&mut self, candidate: &Candidate, mut visit: Option<(Mode, Visit<'_>)>) -> Result<(), Slot<F::Error>> {
         let Candidate { slot, envelope, contents, checksum } = candidate;
         let sequence = Some(envelope.sequence);
         let start = self.address(*slot);
-        let mut reader = Reader::new(&mut self.flash, start, self.size);
+        let mut reader = Reader::new(&mut self.flash, &mut self.buffer, start, self.size);
         let mut end = u32::from(envelope.header);
         reader.skip_to(end.saturating_sub(4));
         reader.take_uncounted();
@@ -388,29 +397,12 @@ impl<F: NorFlash> Store<F> {
         let envelope = Envelope { version: VERSION, header: HEADER as u16, sequence, body, commit };
         self.flash.erase(start, start.saturating_add(sectors))?;
 
-        let checksum = {
-            let mut writer = Writer::new(&mut self.flash, start);
-            writer.header(&format::encode_header(&envelope, contents));
-            let mut end = HEADER;
-            let mut checks = [0; PARTS.len()];
-            for ((part, length), check) in PARTS.into_iter().zip(contents.lengths).zip(&mut checks) {
-                end = end.saturating_add(length);
-                visit(part, &mut Archive::new(Mode::Save, &mut writer));
-                if writer.position() != end {
-                    return Err(Error::Invalid { part });
-                }
-                *check = writer.checksum();
-            }
-            checks.iter().for_each(|check| writer.pass(&mut check.to_le_bytes()));
-            let checksum = writer.checksum();
-            writer.finish()?;
-            checksum
-        };
+        let checksum = self.write_body(start, &envelope, contents, visit)?;
 
         // Read back before it counts.
         let written = Candidate { slot, envelope, contents: Some(*contents), checksum };
         self.check(&written, None).map_err(Slot::not_written)?;
-        let mut writer = Writer::new(&mut self.flash, start.saturating_add(commit));
+        let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start.saturating_add(commit));
         writer.commit(&format::encode_commit(sequence, checksum));
         writer.finish()?;
         match self.look(slot) {
@@ -419,6 +411,33 @@ impl<F: NorFlash> Store<F> {
             }
             slot => Err(slot.not_written()),
         }
+    }
+
+    /// Writes all of a checkpoint but its commit record; returns the checksum.
+    #[inline(never)]
+    fn write_body(
+        &mut self,
+        start: u32,
+        envelope: &Envelope,
+        contents: &Contents,
+        visit: Visit<'_>,
+    ) -> Result<u32, Error<F::Error>> {
+        let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start);
+        writer.header(&format::encode_header(envelope, contents));
+        let mut end = HEADER;
+        let mut checks = [0; PARTS.len()];
+        for ((part, length), check) in PARTS.into_iter().zip(contents.lengths).zip(&mut checks) {
+            end = end.saturating_add(length);
+            visit(part, &mut Archive::new(Mode::Save, &mut writer));
+            if writer.position() != end {
+                return Err(Error::Invalid { part });
+            }
+            *check = writer.checksum();
+        }
+        checks.iter().for_each(|check| writer.pass(&mut check.to_le_bytes()));
+        let checksum = writer.checksum();
+        writer.finish()?;
+        Ok(checksum)
     }
 }
 
