@@ -69,10 +69,10 @@ struct Candidate {
     checksum: u32,
 }
 
-/// What is in a slot.
-enum Slot<E> {
+/// What is in a slot. Of what is committed, all that the header tells, or the sequence number alone: that takes less stack.
+enum Slot<E, C = Candidate> {
     Empty,
-    Committed(Candidate),
+    Committed(C),
     /// Something else; with its sequence number if the header is whole.
     Damaged(Part, Option<u32>),
     /// Flash cannot be read behind that part.
@@ -183,30 +183,22 @@ impl<F: NorFlash> Store<F> {
         let mut failed = Failed::new();
         let mut touched = false;
         for slot in self.newest_first() {
-            let Some(candidate) = failed.committed(slot) else { continue };
-            let same = candidate.contents.filter(|stored| stored.fingerprints == ours.fingerprints);
-            let checked = match &same {
-                None => self.check(&candidate, None),
-                Some(stored) => {
-                    let visit: Visit<'_> = &mut |part, archive| content::load(memory, extra, stored, part, archive);
-                    self.check(&candidate, Some((Mode::Check, visit)))
-                }
-            };
-            if let Err(slot) = checked {
-                failed.add(slot);
-                continue;
-            }
+            let Some(candidate) = self.candidate(slot, &mut failed) else { continue };
+            let same = candidate.contents.as_ref().filter(|stored| stored.fingerprints == ours.fingerprints);
             let Some(stored) = same else {
+                if !self.passes(&candidate, None, &mut failed) {
+                    continue;
+                }
                 return Err(if touched { Error::Incomplete } else { candidate.refusal(&ours) });
             };
+            let mut visit = |part, archive: &mut Archive<'_>| content::load(memory, extra, stored, part, archive);
+            if !self.passes(&candidate, Some((Mode::Check, &mut visit)), &mut failed) {
+                continue;
+            }
             touched = true;
-            let visit: Visit<'_> = &mut |part, archive| content::load(memory, extra, &stored, part, archive);
-            match self.check(&candidate, Some((Mode::Load, visit))) {
-                Ok(()) => {
-                    content::finish(memory, &stored);
-                    return Ok(candidate.info(failed.part));
-                }
-                Err(slot) => failed.add(slot),
+            if self.passes(&candidate, Some((Mode::Load, &mut visit)), &mut failed) {
+                content::finish(memory, stored);
+                return Ok(candidate.info(failed.part));
             }
         }
         Err(if touched { Error::Incomplete } else { failed.error() })
@@ -220,11 +212,13 @@ impl<F: NorFlash> Store<F> {
     pub fn latest(&mut self) -> Result<Info, Error<F::Error>> {
         let mut failed = Failed::new();
         for slot in self.newest_first() {
-            let Some(candidate) = failed.committed(slot) else { continue };
-            match self.check(&candidate, None) {
-                Ok(()) if candidate.contents.is_none() => return Err(candidate.is_newer()),
-                Ok(()) => return Ok(candidate.info(failed.part)),
-                Err(slot) => failed.add(slot),
+            let Some(candidate) = self.candidate(slot, &mut failed) else { continue };
+            if self.passes(&candidate, None, &mut failed) {
+                return if candidate.contents.is_some() {
+                    Ok(candidate.info(failed.part))
+                } else {
+                    Err(candidate.is_newer())
+                };
             }
         }
         Err(failed.error())
@@ -256,8 +250,8 @@ impl<F: NorFlash> Store<F> {
 
     /// Both slots: the newer one first, or the one whose age cannot be told.
     #[inline(never)]
-    fn newest_first(&mut self) -> [(u8, Slot<F::Error>); 2] {
-        let mut slots = [(0, self.look(0)), (1, self.look(1))];
+    fn newest_first(&mut self) -> [(u8, Slot<F::Error, u32>); 2] {
+        let mut slots = [(0, self.summary(0)), (1, self.summary(1))];
         let swapped = match slots.each_ref().map(|(_, slot)| slot.sequence()) {
             [Some(first), Some(second)] => is_newer(second, first),
             [Some(_), None] => true,
@@ -269,6 +263,48 @@ impl<F: NorFlash> Store<F> {
         slots
     }
 
+    /// What is in a slot, with no more than the sequence number.
+    #[inline(never)]
+    fn summary(&mut self, slot: u8) -> Slot<F::Error, u32> {
+        match self.look(slot) {
+            Slot::Committed(candidate) => Slot::Committed(candidate.envelope.sequence),
+            Slot::Empty => Slot::Empty,
+            Slot::Damaged(part, sequence) => Slot::Damaged(part, sequence),
+            Slot::Unreadable(part, error) => Slot::Unreadable(part, error),
+        }
+    }
+
+    /// The checkpoint in a slot of which the summary is known, if there may be one.
+    #[inline(never)]
+    fn candidate(
+        &mut self,
+        (number, slot): (u8, Slot<F::Error, u32>),
+        failed: &mut Failed<F::Error>,
+    ) -> Option<Candidate> {
+        if !matches!(slot, Slot::Committed(_)) {
+            failed.add(slot);
+            return None;
+        }
+        match self.look(number) {
+            Slot::Committed(candidate) => Some(candidate),
+            slot => {
+                failed.add(slot);
+                None
+            }
+        }
+    }
+
+    /// Whether a checkpoint passes a [`check`](Self::check).
+    #[inline(never)]
+    fn passes(
+        &mut self,
+        candidate: &Candidate,
+        visit: Option<(Mode, Visit<'_>)>,
+        failed: &mut Failed<F::Error>,
+    ) -> bool {
+        self.check(candidate, visit).map_err(|slot| failed.add(slot)).is_ok()
+    }
+
     /// The slot to be written next, and the sequence number.
     #[inline(never)]
     fn target(&mut self) -> Result<(u8, u32), F::Error> {
@@ -277,18 +313,16 @@ impl<F: NorFlash> Store<F> {
         let next =
             slots.iter().filter_map(|(_, slot)| slot.sequence()).reduce(newer).map_or(1, |last| last.wrapping_add(1));
         let (mut target, mut error) = (None, None);
-        for (number, slot) in slots {
-            let slot = match slot {
-                Slot::Committed(candidate) => match self.check(&candidate, None) {
-                    Ok(()) => return Ok((other_than(number), next)),
-                    Err(slot) => slot,
-                },
-                slot => slot,
-            };
-            match slot {
+        for slot in slots {
+            let (number, mut failed) = (slot.0, Failed::new());
+            let candidate = self.candidate(slot, &mut failed);
+            if candidate.is_some_and(|candidate| self.passes(&candidate, None, &mut failed)) {
+                return Ok((other_than(number), next));
+            }
+            match failed.error {
                 // What cannot be read now may be whole: better to write elsewhere.
-                Slot::Unreadable(_, cause) => error = Some(cause),
-                _ => target = target.or(Some(number)),
+                Some(cause) => error = Some(cause),
+                None => target = target.or(Some(number)),
             }
         }
         match (target, error) {
@@ -399,16 +433,22 @@ impl<F: NorFlash> Store<F> {
 
         let checksum = self.write_body(start, &envelope, contents, visit)?;
 
-        // Read back before it counts.
         let written = Candidate { slot, envelope, contents: Some(*contents), checksum };
-        self.check(&written, None).map_err(Slot::not_written)?;
-        let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start.saturating_add(commit));
-        writer.commit(&format::encode_commit(sequence, checksum));
+        self.commit(&written)?;
+        Ok(written.info(None))
+    }
+
+    /// Reads back what was written, and then makes it count.
+    #[inline(never)]
+    fn commit(&mut self, written: &Candidate) -> Result<(), Error<F::Error>> {
+        let Candidate { slot, envelope, checksum, .. } = *written;
+        self.check(written, None).map_err(Slot::not_written)?;
+        let start = self.address(slot);
+        let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start.saturating_add(envelope.commit));
+        writer.commit(&format::encode_commit(envelope.sequence, checksum));
         writer.finish()?;
         match self.look(slot) {
-            Slot::Committed(found) if (found.envelope, found.checksum) == (envelope, checksum) => {
-                Ok(written.info(None))
-            }
+            Slot::Committed(found) if (found.envelope, found.checksum) == (envelope, checksum) => Ok(()),
             slot => Err(slot.not_written()),
         }
     }
@@ -480,16 +520,18 @@ impl Candidate {
     }
 }
 
-impl<E> Slot<E> {
+impl<E> Slot<E, u32> {
     /// The sequence number, if it can be told.
     const fn sequence(&self) -> Option<u32> {
         match self {
-            Self::Committed(candidate) => Some(candidate.envelope.sequence),
+            Self::Committed(sequence) => Some(*sequence),
             Self::Damaged(_, sequence) => *sequence,
             Self::Empty | Self::Unreadable(..) => None,
         }
     }
+}
 
+impl<E> Slot<E> {
     /// Why a slot that was just written is not what it should be.
     fn not_written(self) -> Error<E> {
         match self {
@@ -512,18 +554,7 @@ impl<E> Failed<E> {
         Self { part: None, error: None }
     }
 
-    /// The checkpoint in a slot, if there may be one.
-    fn committed(&mut self, (_, slot): (u8, Slot<E>)) -> Option<Candidate> {
-        match slot {
-            Slot::Committed(candidate) => Some(candidate),
-            slot => {
-                self.add(slot);
-                None
-            }
-        }
-    }
-
-    fn add(&mut self, slot: Slot<E>) {
+    fn add<C>(&mut self, slot: Slot<E, C>) {
         let part = match slot {
             Slot::Empty | Slot::Committed(_) => return,
             Slot::Damaged(part, _) => part,
