@@ -71,15 +71,6 @@ pub(crate) fn describe<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?
     (contents, invalid)
 }
 
-/// What a learner's checkpoints are told by: the fingerprints of network, optimizer and extra state.
-#[inline(never)]
-pub(crate) fn fingerprints<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?Sized>(
-    memory: &Memory<N, X, O>,
-    extra: &mut E,
-) -> [u64; 3] {
-    describe(memory, extra).0.fingerprints
-}
-
 /// Writes a part.
 pub(crate) fn save<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?Sized>(
     memory: &Memory<N, X, O>,

@@ -179,24 +179,26 @@ impl<F: NorFlash> Store<F> {
         extra: &mut E,
     ) -> Result<Info, Error<F::Error>> {
         let memory = learner.memory_mut();
-        let ours = content::fingerprints(memory, extra);
+        let ours = content::describe(memory, extra).0.fingerprints;
         let mut failed = Failed::new();
         let mut touched = false;
         for slot in self.newest_first() {
-            let Some(candidate) = self.candidate(slot, &mut failed) else { continue };
+            // Not moved out, which would take its bytes twice.
+            let candidate = self.candidate(slot, &mut failed);
+            let Some(candidate) = &candidate else { continue };
             let same = candidate.contents.as_ref().filter(|stored| stored.fingerprints == ours);
             let Some(stored) = same else {
-                if !self.passes(&candidate, None, &mut failed) {
+                if !self.passes(candidate, None, &mut failed) {
                     continue;
                 }
                 return Err(if touched { Error::Incomplete } else { candidate.refusal(ours) });
             };
             let mut visit = |part, archive: &mut Archive<'_>| content::load(memory, extra, stored, part, archive);
-            if !self.passes(&candidate, Some((Mode::Check, &mut visit)), &mut failed) {
+            if !self.passes(candidate, Some((Mode::Check, &mut visit)), &mut failed) {
                 continue;
             }
             touched = true;
-            if self.passes(&candidate, Some((Mode::Load, &mut visit)), &mut failed) {
+            if self.passes(candidate, Some((Mode::Load, &mut visit)), &mut failed) {
                 content::finish(memory, stored);
                 return Ok(candidate.info(failed.part));
             }
@@ -212,8 +214,10 @@ impl<F: NorFlash> Store<F> {
     pub fn latest(&mut self) -> Result<Info, Error<F::Error>> {
         let mut failed = Failed::new();
         for slot in self.newest_first() {
-            let Some(candidate) = self.candidate(slot, &mut failed) else { continue };
-            if self.passes(&candidate, None, &mut failed) {
+            // Not moved out, which would take its bytes twice.
+            let candidate = self.candidate(slot, &mut failed);
+            let Some(candidate) = &candidate else { continue };
+            if self.passes(candidate, None, &mut failed) {
                 return if candidate.contents.is_some() {
                     Ok(candidate.info(failed.part))
                 } else {
