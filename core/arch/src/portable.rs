@@ -219,7 +219,7 @@ fn for_each_row(
 }
 
 /// -0.0 for +0.0.
-fn negative_zero(dx: f32) -> f32 {
+pub(crate) fn negative_zero(dx: f32) -> f32 {
     if dx.to_bits() == 0 { -0.0 } else { dx }
 }
 

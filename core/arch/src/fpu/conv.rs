@@ -2,9 +2,8 @@
 
 use core::arch::naked_asm;
 
-use crate::meet::{self, Meet};
-use crate::portable::conv::{self, Plain, Sum};
-use crate::{Meeting, Start, Sums};
+use crate::portable::conv::{self, Sum};
+use crate::{Left, Meeting, Start, Sums};
 
 /// What a loop over the pixels of a tile is given, and changes. Steps are in bytes.
 #[repr(C)]
@@ -232,48 +231,56 @@ tile_loop!(sums_4 "" "" "{{s0-s3}}" "s8" "0" concat!(
     difference!(["s0" "s1" "s2" "s3"] ["s4" "s5" "s6" "s7"]),
 ));
 
-/// What [`meet_4`] is given. Steps are in bytes.
+/// What [`meet_pixel`] is given. Steps are in bytes.
 #[repr(C)]
-struct Block {
-    weight: [*const f32; 4],
-    gradient: [*mut f32; 4],
+struct Pixel {
+    x: *mut f32,
+    channels: usize,
+    /// Whether channels that are zero count too.
+    all: usize,
+    bound: f32,
+    /// At byte 16.
+    weight: *const f32,
+    gradient: *mut f32,
+    /// At byte 24.
     dy: *const f32,
-    /// At byte 36.
     outputs: usize,
+    /// At byte 32.
     columns: usize,
     rows: usize,
-    /// At byte 48.
+    /// At byte 40.
     weight_column: usize,
     dy_column: usize,
-    /// At byte 56.
+    /// At byte 48.
     weight_row: usize,
     dy_row: usize,
-    /// At byte 64. The sums take its place.
-    x: [f32; 4],
 }
 
 /// As [`portable::meet`](crate::portable::meet): 9.4 cycles where no element of `d` is zero; else 2.1 for a zero and 12.1 for another.
-pub fn meet(
-    pixel: &mut [f32],
-    all: bool,
-    weight: &[f32],
-    dy: &[f32],
-    gradient: &mut [f32],
-    shape: &Meeting,
-    finish: impl Fn(f32, f32) -> f32,
-) {
+pub fn meet(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], gradient: &mut [f32], shape: &Meeting) {
     let Meeting { outputs, rows, columns, .. } = *shape;
     let channels = pixel.len();
+    if outputs == 0 || rows == 0 || columns == 0 {
+        return conv::meet(pixel, left, weight, dy, gradient, shape);
+    }
     if !shape.fits(channels, weight.len().min(gradient.len()), dy.len()) {
         return;
     }
     // At the end of a kernel element the pointers stand behind its last group of four outputs.
     let passed = outputs.div_ceil(4) * 4;
     let bytes = |step: usize| step.wrapping_sub(passed).wrapping_mul(4);
-    let back = columns.saturating_sub(1);
-    let block = Block {
-        weight: [core::ptr::null(); 4],
-        gradient: [core::ptr::null_mut(); 4],
+    let back = columns - 1;
+    let (all, bound) = match left {
+        Left::All => (1, 0.0),
+        Left::Open(bound) => (0, bound),
+    };
+    let mut pixel = Pixel {
+        x: pixel.as_mut_ptr(),
+        channels,
+        all,
+        bound,
+        weight: weight.as_ptr(),
+        gradient: gradient.as_mut_ptr(),
         dy: dy.as_ptr().wrapping_add(shape.dy_first),
         outputs,
         columns,
@@ -282,43 +289,11 @@ pub fn meet(
         dy_column: bytes(0usize.wrapping_sub(shape.dy_column)),
         weight_row: bytes(shape.weight_row.wrapping_sub(back * shape.weight_column)),
         dy_row: bytes((back * shape.dy_column).wrapping_sub(shape.dy_row)),
-        x: [0.0; 4],
     };
-    meet::meet(pixel, all, finish, Fours { plain: Plain { weight, dy, gradient, shape }, channels, block });
-}
-
-/// Four channels at once.
-struct Fours<'a> {
-    /// All of it fits for so many channels.
-    plain: Plain<'a>,
-    channels: usize,
-    /// For whatever four channels came last.
-    block: Block,
-}
-
-impl Meet for Fours<'_> {
-    #[inline]
-    fn four(&mut self, x: [f32; 4], channels: [usize; 4]) -> [f32; 4] {
-        let shape = self.plain.shape;
-        if shape.rows == 0 || shape.columns == 0 || channels.iter().any(|channel| *channel >= self.channels) {
-            return [0.0; 4];
-        }
-        let [a, b, c, d] = channels.map(|channel| channel * shape.outputs);
-        let (w, g) = (self.plain.weight.as_ptr(), self.plain.gradient.as_mut_ptr());
-        let block = &mut self.block;
-        block.weight = [w.wrapping_add(a), w.wrapping_add(b), w.wrapping_add(c), w.wrapping_add(d)];
-        block.gradient = [g.wrapping_add(a), g.wrapping_add(b), g.wrapping_add(c), g.wrapping_add(d)];
-        block.x = x;
-        // SAFETY: the shape fits: for every kernel element, weights, gradients and the part of `dy` of each channel lie within their
-        // slices, which `plain` holds. There is at least one kernel element with at least one output. Of the last, incomplete
-        // group of four outputs, `meet_4` touches only those that are.
-        unsafe { meet_4(block) };
-        block.x
-    }
-
-    fn one(&mut self, x: f32, channel: usize) -> f32 {
-        self.plain.one(x, channel)
-    }
+    // SAFETY: the shape fits: for every kernel element, weights, gradients and the part of `dy` of each channel lie within their
+    // slices. There is at least one kernel element with at least one output. Of the last, incomplete group of four outputs,
+    // `meet_pixel` touches only those that are.
+    unsafe { meet_pixel(&mut pixel) };
 }
 
 /// What output `$lane` of a group of four adds to the lanes `$lanes` and the gradients of the four channels; its part of dL/dy is in
@@ -357,27 +332,98 @@ macro_rules! four_outputs {
     };
 }
 
-/// The lanes of channel `c` are s(4c) to s(4c + 3). Four elements of dL/dy at a time are in r0 to r3: if none is zero, they are taken
-/// together, else one by one, and zeros are skipped.
+/// Leaves the gradient of a channel at the address in `$place`: dL/dx, in `$dx`, behind a gate that was open, of an input in `$x`.
+macro_rules! leave {
+    ($([$dx:literal $x:literal $place:literal])+) => {
+        concat!($(
+            "vcmp.f32 ", $x, ", s20\n",
+            "vmov r8, ", $dx, "\n",
+            "cmp r8, #0\n",
+            "it eq\n",
+            "moveq r8, #0x80000000\n",
+            "vmrs APSR_nzcv, fpscr\n",
+            "it ge\n",
+            "movge r8, #0\n",
+            "str r8, [", $place, "]\n",
+        )+)
+    };
+}
+
+/// Four channels at a time, those of the gates that are open; the last ones are filled up with the first of them again, in front of it,
+/// with an input of zero: it adds zeros to its gradients, and what it writes is overwritten.
+///
+/// The lanes of the `c`th of them are s(4c) to s(4c + 3). Four elements of dL/dy at a time are in r0 to r3: if none is zero, they
+/// are taken together, else one by one, and zeros are skipped. On the stack: the block, the columns and the rows left, the next
+/// channel, the four.
 #[unsafe(naked)]
-unsafe extern "C" fn meet_4(block: &mut Block) {
+unsafe extern "C" fn meet_pixel(pixel: &mut Pixel) {
     fpu_asm!(
         "push {{r4-r11, lr}}",
         "vpush {{s16-s31}}",
-        // The columns and rows left are kept on the stack.
-        "ldrd r1, r2, [r0, #40]",
-        "push {{r0, r1, r2}}",
-        "add r1, r0, #64",
-        "vldmia r1, {{s16-s19}}",
+        "sub sp, #32",
+        "str r0, [sp]",
         "movs r1, #0",
+        "30:",
+        "ldm r0, {{r2, r3, r12}}",
+        "mov r8, #0",
+        "31:",
+        "cmp r1, r3",
+        "bhs 33f",
+        "ldr r9, [r2, r1, lsl #2]",
+        "orrs r9, r12, r9, lsl #1",
+        "beq 32f",
+        "mov r4, r5\nmov r5, r6\nmov r6, r7\nmov r7, r1",
+        "add r8, #1",
+        "cmp r8, #4",
+        "beq 34f",
+        "32:",
+        "adds r1, #1",
+        "b 31b",
+        "33:",
+        "cmp r8, #2",
+        "it lo",
+        "movlo r6, r7",
+        "it ls",
+        "movls r5, r6",
+        "mov r4, r5",
+        "cmp r8, #0",
+        "beq 40f",
+        "34:",
+        "adds r1, #1",
+        "str r1, [sp, #12]",
+        "add r1, sp, #16",
+        "stm r1, {{r4-r7}}",
+        "add r1, r2, r4, lsl #2\nvldr s16, [r1]",
+        "add r1, r2, r5, lsl #2\nvldr s17, [r1]",
+        "add r1, r2, r6, lsl #2\nvldr s18, [r1]",
+        "add r1, r2, r7, lsl #2\nvldr s19, [r1]",
+        "movs r1, #0",
+        "cmp r8, #3",
+        "bhi 35f",
+        "vmov s16, r1",
+        "it lo",
+        "vmovlo s17, r1",
+        "cmp r8, #1",
+        "it eq",
+        "vmoveq s18, r1",
+        "35:",
         "vmov s0, r1\nvmov s1, r1\nvmov s2, r1\nvmov s3, r1",
         "vmov s4, r1\nvmov s5, r1\nvmov s6, r1\nvmov s7, r1",
         "vmov s8, r1\nvmov s9, r1\nvmov s10, r1\nvmov s11, r1",
         "vmov s12, r1\nvmov s13, r1\nvmov s14, r1\nvmov s15, r1",
-        "ldm r0, {{r4-r12}}",
+        "ldrd r2, r3, [r0, #16]",
+        "ldrd r12, lr, [r0, #24]",
+        "lsl r9, lr, #2",
+        "mla r8, r4, r9, r3\nmla r4, r4, r9, r2",
+        "mla r10, r6, r9, r3\nmla r6, r6, r9, r2",
+        "mla r11, r7, r9, r3\nmla r7, r7, r9, r2",
+        "mla r1, r5, r9, r2\nmla r9, r5, r9, r3",
+        "mov r5, r1",
+        "ldrd r1, r2, [r0, #32]",
+        "strd r1, r2, [sp, #4]",
         // A kernel element.
         "2:",
-        "ldr lr, [r0, #36]",
+        "ldr lr, [r0, #28]",
         "subs lr, #4",
         "blt 9f",
         // Four outputs.
@@ -413,7 +459,7 @@ unsafe extern "C" fn meet_4(block: &mut Block) {
         "subs r1, #1",
         "beq 22f",
         "str r1, [sp, #4]",
-        "ldrd r2, r3, [r0, #48]",
+        "ldrd r2, r3, [r0, #40]",
         "19:",
         "add r4, r2\nadd r5, r2\nadd r6, r2\nadd r7, r2",
         "add r8, r2\nadd r9, r2\nadd r10, r2\nadd r11, r2",
@@ -451,18 +497,30 @@ unsafe extern "C" fn meet_4(block: &mut Block) {
         "ldr r2, [sp, #8]",
         "subs r2, #1",
         "beq 23f",
-        "ldr r1, [r0, #40]",
+        "ldr r1, [r0, #32]",
         "strd r1, r2, [sp, #4]",
-        "ldrd r2, r3, [r0, #56]",
+        "ldrd r2, r3, [r0, #48]",
         "b 19b",
         "23:",
         each!("vadd.f32" ["s0" "s4" "s8" "s12" "s1" "s5" "s9" "s13"] ["s2" "s6" "s10" "s14" "s3" "s7" "s11" "s15"]),
         each!("vadd.f32" ["s0" "s4" "s8" "s12"] ["s1" "s5" "s9" "s13"]),
-        "vstr s0, [r0, #64]",
-        "vstr s4, [r0, #68]",
-        "vstr s8, [r0, #72]",
-        "vstr s12, [r0, #76]",
-        "add sp, #12",
+        "ldr r2, [r0]",
+        "ldr r1, [r0, #8]",
+        "vldr s20, [r0, #12]",
+        "add r3, sp, #12",
+        "ldm r3, {{r3-r7}}",
+        "add r4, r2, r4, lsl #2\nadd r5, r2, r5, lsl #2\nadd r6, r2, r6, lsl #2\nadd r7, r2, r7, lsl #2",
+        "cmp r1, #0",
+        "bne 24f",
+        leave!(["s0" "s16" "r4"] ["s4" "s17" "r5"] ["s8" "s18" "r6"] ["s12" "s19" "r7"]),
+        "mov r1, r3",
+        "b 30b",
+        "24:",
+        "mov r1, r3",
+        "vstr s0, [r4]\nvstr s4, [r5]\nvstr s8, [r6]\nvstr s12, [r7]",
+        "b 30b",
+        "40:",
+        "add sp, #32",
         "vpop {{s16-s31}}",
         "pop {{r4-r11, pc}}",
     )

@@ -3,8 +3,7 @@
 use core::cell::Cell;
 
 use super::{LANES, TILE, join};
-use crate::meet::{self, Meet};
-use crate::{Meeting, Start, Sums};
+use crate::{Left, Meeting, Start, Sums};
 
 /// Whether a product that is zero is worth a branch: where there is no FPU, a multiplication is a call.
 const SKIPS: bool =
@@ -94,50 +93,51 @@ fn tile<const T: usize>(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, 
     }
 }
 
-/// For an input pixel of a convolution, and each of its channels `c` that is not zero, or for `all`: `g[k][c][j] += x[c] d[k][j]` over all
+/// For an input pixel of a convolution, and each of its channels `c` that counts (see [`Left`]): `g[k][c][j] += x[c] d[k][j]` over all
 /// kernel elements `k` that it meets, and `dx[c] = Σ_k Σ_j w[k][c][j] d[k][j]` in four lanes: product `j` is in lane `j mod 4`, kernel elements
-/// rising; then `(lane 0 + lane 2) + (lane 1 + lane 3)`. `finish` makes of `x` and `dx` what is left in the input's place.
+/// rising; then `(lane 0 + lane 2) + (lane 1 + lane 3)`. What `left` says takes the input's place.
 ///
 /// The weights of the pixel's first channel at the first kernel element are the first of `weight` and `gradient`. Zeros of `d` may
 /// be left out: where the weights, `x` and `d` are finite and no element of `g` is -0.0, the bits are the same.
 ///
 /// For each weight: 3 loads, 2 multiplies, 2 adds, 1 store.
-pub fn meet(
-    pixel: &mut [f32],
-    all: bool,
-    weight: &[f32],
-    dy: &[f32],
-    gradient: &mut [f32],
-    shape: &Meeting,
-    finish: impl Fn(f32, f32) -> f32,
-) {
-    if shape.fits(pixel.len(), weight.len().min(gradient.len()), dy.len()) {
-        meet::meet(pixel, all, finish, Plain { weight, dy, gradient, shape });
+pub fn meet(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], gradient: &mut [f32], shape: &Meeting) {
+    if !shape.fits(pixel.len(), weight.len().min(gradient.len()), dy.len()) {
+        return;
     }
+    let mut meeting = Pixel { pixel, left, weight, dy, gradient, shape };
+    let (mut open, mut count) = ([0; 4], 0);
+    for channel in 0..meeting.pixel.len() {
+        if !meeting.pixel.get(channel).is_some_and(|x| left.takes(*x)) {
+            continue;
+        }
+        if let Some(place) = open.get_mut(count) {
+            *place = channel;
+            count += 1;
+        }
+        if count == open.len() {
+            meeting.add(open);
+            count = 0;
+        }
+    }
+    open.into_iter().take(count).for_each(|channel| meeting.add([channel]));
 }
 
-/// One channel after another.
-pub(crate) struct Plain<'a> {
-    pub(crate) weight: &'a [f32],
-    pub(crate) dy: &'a [f32],
-    pub(crate) gradient: &'a mut [f32],
-    pub(crate) shape: &'a Meeting,
+/// The channels of one pixel.
+struct Pixel<'a> {
+    pixel: &'a mut [f32],
+    left: Left,
+    weight: &'a [f32],
+    dy: &'a [f32],
+    gradient: &'a mut [f32],
+    shape: &'a Meeting,
 }
 
-impl Meet for Plain<'_> {
-    fn four(&mut self, x: [f32; 4], channels: [usize; 4]) -> [f32; 4] {
-        self.add(x, channels)
-    }
-
-    fn one(&mut self, x: f32, channel: usize) -> f32 {
-        let [dx] = self.add([x], [channel]);
-        dx
-    }
-}
-
-impl Plain<'_> {
-    fn add<const N: usize>(&mut self, x: [f32; N], channels: [usize; N]) -> [f32; N] {
+impl Pixel<'_> {
+    /// Adds what these channels, all different, meet.
+    fn add<const N: usize>(&mut self, channels: [usize; N]) {
         let shape = self.shape;
+        let x = channels.map(|channel| self.pixel.get(channel).copied().unwrap_or_default());
         let len = shape.outputs;
         // The rows of the channels do not overlap, but only we know.
         let gradient = Cell::from_mut(&mut *self.gradient).as_slice_of_cells();
@@ -165,7 +165,11 @@ impl Plain<'_> {
                 }
             }
         }
-        lanes.map(join)
+        for (channel, (x, lanes)) in channels.into_iter().zip(x.into_iter().zip(lanes)) {
+            if let Some(place) = self.pixel.get_mut(channel) {
+                *place = self.left.of(x, join(lanes));
+            }
+        }
     }
 }
 
