@@ -291,10 +291,7 @@ pub(crate) fn descend_first(
             arch::descend_sums(x, dy, weight, rate, shape);
         }
     });
-    for (j, b) in bias.iter_mut().enumerate() {
-        let gradient = dy.iter().skip(j).step_by(g.outputs.max(1)).fold(0.0, |sum, d| sum + d);
-        *b -= rate * gradient;
-    }
+    arch::descend_sums(&[1.0], dy, bias, rate, &pixel_sums(g.outputs, dy));
 }
 
 /// Calls `visit` for each input, with what is needed to find the kernel elements that it meets.
@@ -451,9 +448,14 @@ pub(crate) fn bias_backward(outputs: usize, dy: &[f32], bias_gradient: &mut [f32
 }
 
 fn sum_pixels(outputs: usize, dy: &[f32], gradient: &mut [f32], start: Start<'_>) {
+    arch::sums(&[1.0], dy, start, gradient, &pixel_sums(outputs, dy));
+}
+
+/// The sums of dL/dy over all pixels.
+fn pixel_sums(outputs: usize, dy: &[f32]) -> Sums {
     let count = dy.len().checked_div(outputs).unwrap_or_default();
     let runs = Runs { rows: 1, count, x_step: 0, weight_step: 0, stride: outputs };
-    arch::sums(&[1.0], dy, start, gradient, &Sums { pixels: 1, outputs, x_pixel: 0, x_stride: 0, runs });
+    Sums { pixels: 1, outputs, x_pixel: 0, x_stride: 0, runs }
 }
 
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.

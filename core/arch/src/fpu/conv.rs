@@ -78,32 +78,47 @@ fn tiles(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, sum: Sum<'_>) {
             rate,
         };
         let is_zero = start == ZEROS.as_ptr();
-        let mut run = |width: usize, step: unsafe extern "C" fn(&mut Tile)| {
+        let run = |at: usize, [first, behind]: [usize; 2], step: unsafe extern "C" fn(&mut Tile)| {
+            let place = first * outputs + at;
             let mut tile = Tile {
+                x: tile.x.wrapping_add(first * x_pixel),
                 weight: tile.weight.wrapping_add(at),
-                start: if is_zero { start } else { start.wrapping_add(at) },
-                y: tile.y.wrapping_add(at),
+                start: match start_step {
+                    0 if is_zero => start,
+                    0 => start.wrapping_add(at),
+                    _ => start.wrapping_add(place),
+                },
+                y: tile.y.wrapping_add(place),
+                pixels: behind - first,
                 ..tile
             };
-            // SAFETY: `step` is the function below for tiles of `width` outputs, and `at + width` is at most `outputs`. `fits` has
-            // found that for all pixels, runs and products, `x` and the weights of `outputs` outputs lie within their slices, and
-            // that `y` has `outputs` elements a pixel; a start has as many, or is the sixteen zeros, read from their beginning.
-            // Each loop runs at least once.
+            // SAFETY: `step` is one of the functions below, and from output `at` on there are as many as it computes. The pixels are
+            // some of the shape's, at least one, for `sums_2x8` an even number. `fits` has found that for all pixels, runs and
+            // products, `x` and the weights of `outputs` outputs lie within their slices, and that `y` has `outputs`
+            // elements a pixel; a start has as many, or is the sixteen zeros, read from their beginning. Each loop runs at
+            // least once.
             unsafe { step(&mut tile) };
-            at += width;
         };
-        let mut left = outputs;
-        while left >= 16 {
-            run(16, sums_16);
-            left -= 16;
+        let eights = outputs & !7;
+        let pairs = pixels & !1;
+        if pairs > 0 {
+            for at in (0..eights).step_by(8) {
+                run(at, [0, pairs], sums_2x8);
+            }
         }
-        if left >= 8 {
-            run(8, sums_8);
-            left -= 8;
+        if pixels > pairs {
+            let sixteens = outputs & !15;
+            for at in (0..sixteens).step_by(16) {
+                run(at, [pairs, pixels], sums_16);
+            }
+            if eights > sixteens {
+                run(sixteens, [pairs, pixels], sums_8);
+            }
         }
-        if left >= 4 {
-            run(4, sums_4);
+        if outputs & 4 != 0 {
+            run(eights, [0, pixels], sums_4);
         }
+        at = outputs & !3;
     }
     conv::tiles(x, weight, y, shape, at, sum);
 }
@@ -220,6 +235,99 @@ tile_loop!(sums_8 "vpush {{s16}}" "vpop {{s16}}" "{{s0-s7}}" "s16" "0" concat!(
     "vldmia r0, {{s8-s15}}\n",
     difference!(["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"]),
 ));
+
+/// Two pixels at once, with the sums of the first in s0 to s7: the weights in s16 to s23 are loaded once for both.
+#[unsafe(naked)]
+unsafe extern "C" fn sums_2x8(tile: &mut Tile) {
+    fpu_asm!(
+        "push {{r4-r11, lr}}",
+        "vpush {{s16-s29}}",
+        "mov r10, r0",
+        "ldr r11, [r10, #48]",
+        "1:",
+        "ldm r10, {{r1-r8}}",
+        "ldrd r0, r12, [r10, #32]",
+        "vldmia r0, {{s0-s7}}",
+        "add r0, r12",
+        "vldmia r0, {{s8-s15}}",
+        "add r0, r12",
+        "str r0, [r10, #32]",
+        "2:",
+        "mov r9, r3",
+        "3:",
+        "ldr r0, [r1]",
+        "ldr r12, [r1, r11]",
+        "add r1, r5",
+        "lsls lr, r0, #1",
+        "beq 8f",
+        "vldmia r2, {{s16-s23}}",
+        "vmov s24, r0",
+        "lsls lr, r12, #1",
+        "beq 7f",
+        "vmov s25, r12",
+        scale!(["s26" "s27" "s28" "s29"] ["s16" "s17" "s18" "s19"] "s24"),
+        each!("vadd.f32" ["s0" "s1" "s2" "s3"] ["s26" "s27" "s28" "s29"]),
+        scale!(["s26" "s27" "s28" "s29"] ["s20" "s21" "s22" "s23"] "s24"),
+        each!("vadd.f32" ["s4" "s5" "s6" "s7"] ["s26" "s27" "s28" "s29"]),
+        "4:",
+        scale!(["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]
+            ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"] "s25"),
+        each!("vadd.f32" ["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"]
+            ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]),
+        "5:",
+        "add r2, r6",
+        "subs r9, #1",
+        "bne 3b",
+        "add r1, r7",
+        "add r2, r8",
+        "subs r4, #1",
+        "bne 2b",
+        "ldrd r0, r1, [r10, #40]",
+        "add r2, r0, r1",
+        "ldr r3, [r10, #56]",
+        "cmp r3, #0",
+        "bne 9f",
+        "6:",
+        "vstmia r0, {{s0-s7}}",
+        "vstmia r2, {{s8-s15}}",
+        "add r2, r1",
+        "str r2, [r10, #40]",
+        "ldr r1, [r10]",
+        "add r1, r1, r11, lsl #1",
+        "str r1, [r10]",
+        "ldr r0, [r10, #52]",
+        "subs r0, #2",
+        "str r0, [r10, #52]",
+        "bne 1b",
+        "vpop {{s16-s29}}",
+        "pop {{r4-r11, pc}}",
+        // The first pixel alone.
+        "7:",
+        scale!(["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]
+            ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"] "s24"),
+        each!("vadd.f32" ["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"]
+            ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]),
+        "b 5b",
+        // The second one, or none.
+        "8:",
+        "lsls lr, r12, #1",
+        "beq 5b",
+        "vldmia r2, {{s16-s23}}",
+        "vmov s25, r12",
+        "b 4b",
+        "9:",
+        "vldr s24, [r10, #60]",
+        scale!(["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] "s24"),
+        scale!(["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"]
+            ["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"] "s24"),
+        "vldmia r0, {{s16-s23}}",
+        difference!(["s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7"] ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]),
+        "vldmia r2, {{s16-s23}}",
+        difference!(["s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"]
+            ["s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23"]),
+        "b 6b",
+    )
+}
 
 tile_loop!(sums_4 "" "" "{{s0-s3}}" "s8" "0" concat!(
     "vldmia r2, {{s4-s7}}\n",
