@@ -152,9 +152,14 @@ impl Left {
         match self {
             Self::All => dx,
             Self::Open(bound) if x >= bound => 0.0,
-            Self::Open(_) => portable::negative_zero(dx),
+            Self::Open(_) => negative_zero(dx),
         }
     }
+}
+
+/// -0.0 for +0.0.
+fn negative_zero(dx: f32) -> f32 {
+    if dx.to_bits() == 0 { -0.0 } else { dx }
 }
 
 impl Meeting {

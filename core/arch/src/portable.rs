@@ -1,6 +1,6 @@
 //! The loops in plain Rust, written so that compilers vectorise them.
 
-use crate::{Descent, Runs};
+use crate::{Descent, Runs, negative_zero};
 
 pub(crate) mod conv;
 mod depthwise;
@@ -216,11 +216,6 @@ fn for_each_row(
             *x = negative_zero(dx);
         }
     }
-}
-
-/// -0.0 for +0.0.
-pub(crate) fn negative_zero(dx: f32) -> f32 {
-    if dx.to_bits() == 0 { -0.0 } else { dx }
 }
 
 fn dot_and(weight: &[f32], dy: &[f32], gradient: &mut [f32], step: impl Fn(&mut f32, f32, f32)) -> f32 {

@@ -120,7 +120,7 @@ fn tiles(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, sum: Sum<'_>) {
         }
         at = outputs & !3;
     }
-    conv::tiles(x, weight, y, shape, at, sum);
+    conv::narrow(x, weight, y, shape, at, sum);
 }
 
 /// An instruction `vsub a, b, a` for each `a` and its `b`.

@@ -23,38 +23,47 @@ pub(crate) enum Sum<'a> {
 /// For each product: 1 load, 1 multiply, 1 add.
 pub fn sums(x: &[f32], weight: &[f32], start: Start<'_>, y: &mut [f32], shape: &Sums) {
     if shape.fits(x.len(), weight.len(), start, y.len()) {
-        tiles(x, weight, y, shape, 0, Sum::From(start));
+        tiles(x, weight, y, shape, Sum::From(start));
     }
 }
 
 /// `y[p][j] = y[p][j] - rate Σ x[i] w[i][j]`, the sum as in [`sums`], from +0.0.
 pub fn descend_sums(x: &[f32], weight: &[f32], y: &mut [f32], rate: f32, shape: &Sums) {
     if shape.fits(x.len(), weight.len(), Start::Zero, y.len()) {
-        tiles(x, weight, y, shape, 0, Sum::Descent(rate));
+        tiles(x, weight, y, shape, Sum::Descent(rate));
     }
 }
 
-/// The outputs from `at` on, of a shape that fits.
-pub(crate) fn tiles(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, mut at: usize, sum: Sum<'_>) {
+/// All outputs of a shape that fits.
+fn tiles(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, sum: Sum<'_>) {
+    let mut at = 0;
+    while !SKIPS && at + 2 * TILE <= shape.outputs {
+        pixels::<{ 2 * TILE }>(x, weight, y, shape, at, sum);
+        at += 2 * TILE;
+    }
     while at + TILE <= shape.outputs {
         pixels::<TILE>(x, weight, y, shape, at, sum);
         at += TILE;
     }
-    let rest = shape.outputs.saturating_sub(at);
-    if rest & 4 != 0 {
+    if at + 4 <= shape.outputs {
         pixels::<4>(x, weight, y, shape, at, sum);
         at += 4;
     }
-    if rest & 2 != 0 {
+    narrow(x, weight, y, shape, at, sum);
+}
+
+/// The outputs from `at` on, by twos and one.
+pub(crate) fn narrow(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, mut at: usize, sum: Sum<'_>) {
+    while at + 2 <= shape.outputs {
         pixels::<2>(x, weight, y, shape, at, sum);
         at += 2;
     }
-    if rest & 1 != 0 {
+    if at < shape.outputs {
         pixels::<1>(x, weight, y, shape, at, sum);
     }
 }
 
-/// The `T` outputs from `at` on, of every pixel: where vectors are likely, of two at once.
+/// The `T` outputs from `at` on, of every pixel: of two at once, where there is an FPU.
 fn pixels<const T: usize>(x: &[f32], weight: &[f32], y: &mut [f32], shape: &Sums, at: usize, sum: Sum<'_>) {
     let mut pixel = 0;
     while !SKIPS && pixel + 2 <= shape.pixels {
@@ -139,22 +148,26 @@ pub fn meet(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], gradient:
 fn meet_one(x: f32, channel: usize, weight: &[f32], dy: &[f32], gradient: &mut [f32], shape: &Meeting) -> f32 {
     let len = shape.outputs;
     let mut lanes = [0.0; LANES];
-    for row in 0..shape.rows {
-        for column in 0..shape.columns {
-            let at = row * shape.weight_row + column * shape.weight_column + channel * len;
-            let dy_at = shape.dy_first.saturating_sub(row * shape.dy_row + column * shape.dy_column);
+    let (mut row_at, mut dy_row_at) = (channel * len, shape.dy_first);
+    for _ in 0..shape.rows {
+        let (mut at, mut dy_at) = (row_at, dy_row_at);
+        for _ in 0..shape.columns {
             let (Some(weight), Some(dy), Some(gradient)) =
                 (part(weight, at, len), part(dy, dy_at, len), gradient.get_mut(at..).and_then(|g| g.get_mut(..len)))
             else {
-                continue;
+                break;
             };
             let ((rows, row), (dys, dy)) = (weight.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
             let (gradients, gradient) = gradient.as_chunks_mut::<LANES>();
             for ((row, dy), gradient) in rows.iter().zip(dys).zip(gradients) {
                 meet_group(&mut lanes, row, dy, x, gradient);
             }
-            meet_group(&mut lanes, row, dy, x, gradient);
+            if !row.is_empty() {
+                meet_group(&mut lanes, row, dy, x, gradient);
+            }
+            (at, dy_at) = (at + shape.weight_column, dy_at.wrapping_sub(shape.dy_column));
         }
+        (row_at, dy_row_at) = (row_at + shape.weight_row, dy_row_at.wrapping_sub(shape.dy_row));
     }
     // From memory: else compilers split the lanes into halves, as they are joined.
     join(black_box(lanes))
