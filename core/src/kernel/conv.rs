@@ -128,7 +128,7 @@ impl Axis {
     }
 
     /// The outputs whose kernel element `k` lies inside: the first of them, the input that it reads there, and how many.
-    fn outputs_at(&self, k: usize) -> (usize, usize, usize) {
+    pub(crate) fn outputs_at(&self, k: usize) -> (usize, usize, usize) {
         let (stride, place) = (self.stride.max(1), k * self.dilation);
         let first = self.before.saturating_sub(place).div_ceil(stride);
         let input = (first * stride + place).saturating_sub(self.before);

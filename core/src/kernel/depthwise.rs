@@ -138,8 +138,40 @@ pub(crate) fn backward(
         weight_gradient.fill(0.0);
         bias_gradient.fill(0.0);
     }
-    for_each_tile(g, x, Backward { weight, dy, gradient: weight_gradient, want });
+    if want == InputGradient::Unused {
+        self::weight_gradient(g, x, dy, weight_gradient);
+    } else {
+        for_each_tile(g, x, Backward { weight, dy, gradient: weight_gradient, want });
+    }
     crate::kernel::conv::bias_backward(g.inputs, dy, bias_gradient);
+}
+
+/// Adds dL/dW to the gradient: for each kernel element a walk over the inputs and outputs that it joins.
+fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], gradient: &mut [f32]) {
+    let (channels, kernel_columns) = (g.inputs, g.columns.kernel.max(1));
+    for (kernel, gradient) in gradient.chunks_exact_mut(channels.max(1)).enumerate() {
+        let (output_row, row, rows) = g.rows.outputs_at(kernel / kernel_columns);
+        let (output_column, column, columns) = g.columns.outputs_at(kernel % kernel_columns);
+        let mut walk = Walk {
+            rows,
+            columns,
+            first: (row * g.columns.input + column) * channels,
+            row: g.rows.stride * g.columns.input * channels,
+            column: g.columns.stride * channels,
+            other_first: (output_row * g.columns.output + output_column) * channels,
+            other_row: (g.columns.output * channels).cast_signed(),
+            other_column: channels.cast_signed(),
+        };
+        let (tiles, rest) = gradient.as_chunks_mut::<TILE>();
+        for sums in tiles {
+            arch::add_window(sums, x, dy, &walk);
+            walk = on(walk, TILE);
+        }
+        for sums in rest.as_chunks_mut::<1>().0 {
+            arch::add_window(sums, x, dy, &walk);
+            walk = on(walk, 1);
+        }
+    }
 }
 
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
