@@ -131,13 +131,13 @@ pub struct Meeting {
     pub dy_column: usize,
 }
 
-/// What [`meet`] leaves in the place of an input, whose gradient is dL/dx.
+/// What [`meet`] and [`meet_window`] leave in the place of an input, whose gradient is dL/dx.
 #[derive(Debug, Clone, Copy)]
 pub enum Left {
     /// dL/dx.
     All,
-    /// An input of zero, left out: it is a gate that is closed. For another, dL/dx, with -0.0 for +0.0; but +0.0 where the input is at
-    /// this bound or above it, which may be infinite.
+    /// An input of zero as it is: a gate that is closed. For another, dL/dx, with -0.0 for +0.0; but +0.0 where the input is at this
+    /// bound or above it. NaN is no bound.
     Open(f32),
 }
 

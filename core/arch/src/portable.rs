@@ -3,7 +3,7 @@
 use crate::{Descent, Runs, negative_zero};
 
 pub(crate) mod conv;
-mod depthwise;
+pub(crate) mod depthwise;
 pub(crate) mod pass;
 pub(crate) mod pool;
 

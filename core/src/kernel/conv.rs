@@ -37,7 +37,7 @@
 //! where it is not, since both look for the zeros); two pixels by eight outputs (3.5 instead of 3.8, but two tests for zeros); eight
 //! channels by one lane (looks at each `d` once instead of twice, but cannot leave out closed channels).
 
-use backpass_arch::{self as arch, Left, Runs, Start, Sums};
+use backpass_arch::{self as arch, Runs, Start, Sums};
 
 use crate::descend::DescentStep;
 use crate::kernel::{dense, elementwise};
@@ -434,12 +434,7 @@ fn meet(
         dy_column: columns.other_step * g.outputs,
     };
     let gradient = gradient.get_mut(at..).unwrap_or_default();
-    let left = match want {
-        InputGradient::WhereActive => Left::Open(f32::INFINITY),
-        InputGradient::WhereBelow(bound) => Left::Open(bound),
-        InputGradient::Unused | InputGradient::Full => Left::All,
-    };
-    arch::meet(pixel, left, met, dy, gradient, &shape);
+    arch::meet(pixel, elementwise::left(want), met, dy, gradient, &shape);
 }
 
 /// Adds dL/db: dL/dy of all pixels.
