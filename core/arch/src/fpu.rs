@@ -37,7 +37,7 @@ mod depthwise;
 mod pass;
 mod pool;
 
-pub use conv::{descend_sums, meet, sums};
+pub use conv::{descend_sums, meet, meet_input, sums};
 pub use depthwise::{add_window, meet_window};
 pub use pass::{magnitudes, relu};
 pub use pool::window_max;

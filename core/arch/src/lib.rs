@@ -163,6 +163,12 @@ fn negative_zero(dx: f32) -> f32 {
 }
 
 impl Meeting {
+    /// Whether there is nothing to meet.
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    const fn is_empty(&self) -> bool {
+        self.outputs == 0 || self.rows == 0 || self.columns == 0
+    }
+
     /// Whether all of it lies within so many weights and elements of dL/dy, for each of so many channels.
     fn fits(&self, channels: usize, weight: usize, dy: usize) -> bool {
         let last = |row: usize, column: usize| {

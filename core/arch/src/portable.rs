@@ -7,7 +7,7 @@ pub(crate) mod depthwise;
 pub(crate) mod pass;
 pub(crate) mod pool;
 
-pub use conv::{descend_sums, meet, sums};
+pub use conv::{descend_sums, meet, meet_input, sums};
 pub use depthwise::{add_window, meet_window};
 pub use pass::{magnitudes, relu};
 pub use pool::window_max;

@@ -37,11 +37,14 @@
 //! where it is not, since both look for the zeros); two pixels by eight outputs (3.5 instead of 3.8, but two tests for zeros); eight
 //! channels by one lane (looks at each `d` once instead of twice, but cannot leave out closed channels).
 
-use backpass_arch::{self as arch, Runs, Start, Sums};
+use backpass_arch::{self as arch, Left, Meeting, Runs, Start, Sums};
 
 use crate::descend::DescentStep;
 use crate::kernel::{dense, elementwise};
 use crate::layer::InputGradient;
+
+/// Channels whose dL/dx is computed before it is added.
+const TILE: usize = 8;
 
 /// One axis of a convolution.
 #[derive(Debug, Clone, Copy)]
@@ -166,15 +169,6 @@ impl Geometry {
     }
 }
 
-/// `len` elements from element `at` on; none if there are not so many.
-fn part(values: &[f32], at: usize, len: usize) -> &[f32] {
-    values.get(at..).and_then(|values| values.get(..len)).unwrap_or_default()
-}
-
-fn part_mut(values: &mut [f32], at: usize, len: usize) -> &mut [f32] {
-    values.get_mut(at..).and_then(|values| values.get_mut(..len)).unwrap_or_default()
-}
-
 /// The output from input, weight and bias; the bias may be empty.
 pub(crate) fn forward(g: &Geometry, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     let start = if bias.len() == g.outputs { Start::At(bias) } else { Start::Zero };
@@ -294,61 +288,28 @@ pub(crate) fn descend_first(
     arch::descend_sums(&[1.0], dy, bias, rate, &pixel_sums(g.outputs, dy));
 }
 
-/// Calls `visit` for each input, with what is needed to find the kernel elements that it meets.
-fn for_each_input(g: &Geometry, x: &mut [f32], mut visit: impl FnMut(&mut f32, &Meeting<'_>)) {
+/// Calls `visit` with each input pixel, the shape of its meeting with kernel and dL/dy, and where the weights begin that it meets first.
+fn for_each_pixel(g: &Geometry, x: &mut [f32], mut visit: impl FnMut(&mut [f32], &Meeting, usize)) {
     let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let element = g.inputs * g.outputs;
     let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
     for row in 0..g.rows.input {
         let rows = g.rows.outputs_of(row, row_steps);
         for column in 0..g.columns.input {
             let columns = g.columns.outputs_of(column, column_steps);
             let Some(pixel) = pixels.next() else { return };
-            for (channel, x) in pixel.iter_mut().enumerate() {
-                visit(x, &Meeting { g, rows, columns, channel });
-            }
+            let shape = Meeting {
+                outputs: g.outputs,
+                rows: rows.count,
+                columns: columns.count,
+                weight_row: rows.kernel_step * g.columns.kernel * element,
+                weight_column: columns.kernel_step * element,
+                dy_first: (rows.other * g.columns.output + columns.other) * g.outputs,
+                dy_row: rows.other_step * g.columns.output * g.outputs,
+                dy_column: columns.other_step * g.outputs,
+            };
+            visit(pixel, &shape, (rows.kernel * g.columns.kernel + columns.kernel) * element);
         }
-    }
-}
-
-/// The kernel elements that one input meets.
-struct Meeting<'g> {
-    g: &'g Geometry,
-    rows: Span,
-    columns: Span,
-    channel: usize,
-}
-
-impl Meeting<'_> {
-    /// Calls `visit` with where a kernel element's weights begin and where the output's gradient does.
-    #[inline(always)]
-    fn for_each(&self, mut visit: impl FnMut(usize, usize)) {
-        let g = self.g;
-        for (kernel_row, row) in self.rows.falling() {
-            for (kernel_column, column) in self.columns.falling() {
-                let kernel = kernel_row * g.columns.kernel + kernel_column;
-                let pixel = row * g.columns.output + column;
-                visit((kernel * g.inputs + self.channel) * g.outputs, pixel * g.outputs);
-            }
-        }
-    }
-
-    /// dL/dx of this input.
-    fn dot(&self, weight: &[f32], dy: &[f32]) -> f32 {
-        let mut lanes = [0.0; dense::LANES];
-        let len = self.g.outputs;
-        self.for_each(|at, pixel| dense::add_dot(&mut lanes, part(weight, at, len), part(dy, pixel, len)));
-        backpass_arch::join(lanes)
-    }
-
-    /// The same, and adds this input's part to the weights' gradients.
-    fn gradient_and_dot(&self, gradient: &mut [f32], x: f32, weight: &[f32], dy: &[f32]) -> f32 {
-        let mut lanes = [0.0; dense::LANES];
-        let len = self.g.outputs;
-        self.for_each(|at, pixel| {
-            let (weight, dy) = (part(weight, at, len), part(dy, pixel, len));
-            dense::add_scaled_and_dot_to(&mut lanes, part_mut(gradient, at, len), x, dy, weight);
-        });
-        backpass_arch::join(lanes)
     }
 }
 
@@ -380,61 +341,17 @@ pub(crate) fn backward(
         }
         return;
     }
-    // In a sum of finite numbers a zero of dL/dy changes nothing.
-    let finite = finite && backpass_arch::magnitude(weight).is_finite();
-    let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
-    let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
-    for row in 0..g.rows.input {
-        let rows = g.rows.outputs_of(row, row_steps);
-        for column in 0..g.columns.input {
-            let columns = g.columns.outputs_of(column, column_steps);
-            let Some(pixel) = pixels.next() else { return };
-            if finite {
-                meet(g, [rows, columns], pixel, weight, dy, weight_gradient, want);
-                continue;
-            }
-            for (channel, x) in pixel.iter_mut().enumerate() {
-                one(&Meeting { g, rows, columns, channel }, x, weight, dy, weight_gradient, want);
-            }
+    let skips = finite && is_finite(weight);
+    for_each_pixel(g, x, |pixel, shape, at| {
+        if let (Some(weight), Some(gradient)) = (weight.get(at..), weight_gradient.get_mut(at..)) {
+            arch::meet(pixel, elementwise::left(want), weight, dy, gradient, shape, skips);
         }
-    }
+    });
 }
 
-/// Adds to the weights' gradients, and leaves dL/dx, for one input.
-fn one(meeting: &Meeting<'_>, x: &mut f32, weight: &[f32], dy: &[f32], gradient: &mut [f32], want: InputGradient) {
-    if *x != 0.0 {
-        let dx = meeting.gradient_and_dot(gradient, *x, weight, dy);
-        *x = want.at(*x, dx);
-    } else if want == InputGradient::Full {
-        *x = meeting.dot(weight, dy);
-    }
-}
-
-/// The same for a pixel: four channels at a time, those that ReLU closed left out.
-fn meet(
-    g: &Geometry,
-    [rows, columns]: [Span; 2],
-    pixel: &mut [f32],
-    weight: &[f32],
-    dy: &[f32],
-    gradient: &mut [f32],
-    want: InputGradient,
-) {
-    let element = g.inputs * g.outputs;
-    let at = (rows.kernel * g.columns.kernel + columns.kernel) * element;
-    let met = weight.get(at..).unwrap_or_default();
-    let shape = arch::Meeting {
-        outputs: g.outputs,
-        rows: rows.count,
-        columns: columns.count,
-        weight_row: rows.kernel_step * g.columns.kernel * element,
-        weight_column: columns.kernel_step * element,
-        dy_first: (rows.other * g.columns.output + columns.other) * g.outputs,
-        dy_row: rows.other_step * g.columns.output * g.outputs,
-        dy_column: columns.other_step * g.outputs,
-    };
-    let gradient = gradient.get_mut(at..).unwrap_or_default();
-    arch::meet(pixel, elementwise::left(want), met, dy, gradient, &shape);
+/// Whether all are: then a product with a zero changes nothing in a sum.
+fn is_finite(values: &[f32]) -> bool {
+    arch::magnitude(values).is_finite()
 }
 
 /// Adds dL/db: dL/dy of all pixels.
@@ -461,13 +378,14 @@ pub(crate) fn input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[
         }
         return;
     }
-    if want != InputGradient::Unused {
-        for_each_input(g, x, |x, meeting| {
-            if *x != 0.0 || want == InputGradient::Full {
-                elementwise::replace(x, meeting.dot(weight, dy), want);
-            }
-        });
+    if want == InputGradient::Unused {
+        return;
     }
+    let skips = is_finite(weight);
+    for_each_pixel(g, x, |pixel, shape, at| {
+        let weight = weight.get(at..).unwrap_or_default();
+        arch::meet_input(pixel, elementwise::left(want), weight, dy, shape, skips);
+    });
 }
 
 /// Adds dL/dx to the gradient that `x` holds: everywhere, or where a gate is open.
@@ -478,7 +396,17 @@ pub(crate) fn add_input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy
         }
         return;
     }
-    for_each_input(g, x, |x, meeting| elementwise::add_gradient(x, meeting.dot(weight, dy), want));
+    let skips = is_finite(weight);
+    for_each_pixel(g, x, |pixel, shape, at| {
+        let mut weight = weight.get(at..).unwrap_or_default();
+        for x in pixel.chunks_mut(TILE) {
+            let mut sums = [0.0; TILE];
+            let Some(dx) = sums.get_mut(..x.len()) else { return };
+            arch::meet_input(dx, Left::All, weight, dy, shape, skips);
+            x.iter_mut().zip(dx).for_each(|(x, dx)| elementwise::add_gradient(x, *dx, want));
+            weight = weight.get(TILE * g.outputs..).unwrap_or_default();
+        }
+    });
 }
 
 #[cfg(test)]

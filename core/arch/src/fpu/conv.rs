@@ -339,7 +339,7 @@ tile_loop!(sums_4 "" "" "{{s0-s3}}" "s8" "0" concat!(
     difference!(["s0" "s1" "s2" "s3"] ["s4" "s5" "s6" "s7"]),
 ));
 
-/// What [`meet_pixel`] is given. Steps are in bytes.
+/// What [`meet_pixel`] and [`meet_pixel_input`] are given. Steps are in bytes.
 #[repr(C)]
 struct Pixel {
     x: *mut f32,
@@ -365,43 +365,69 @@ struct Pixel {
 }
 
 /// As [`portable::meet`](crate::portable::meet): 9.4 cycles where no element of `d` is zero; else 2.1 for a zero and 12.1 for another.
-pub fn meet(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], gradient: &mut [f32], shape: &Meeting) {
-    let Meeting { outputs, rows, columns, .. } = *shape;
-    let channels = pixel.len();
-    if outputs == 0 || rows == 0 || columns == 0 {
-        return conv::meet(pixel, left, weight, dy, gradient, shape);
+pub fn meet(
+    pixel: &mut [f32],
+    left: Left,
+    weight: &[f32],
+    dy: &[f32],
+    gradient: &mut [f32],
+    shape: &Meeting,
+    skips: bool,
+) {
+    if !skips || shape.is_empty() {
+        return conv::meet(pixel, left, weight, dy, gradient, shape, skips);
     }
-    if !shape.fits(channels, weight.len().min(gradient.len()), dy.len()) {
-        return;
+    if shape.fits(pixel.len(), weight.len().min(gradient.len()), dy.len()) {
+        let mut pixel = Pixel::new(pixel, left, weight, dy, gradient.as_mut_ptr(), shape);
+        // SAFETY: the shape fits: for every kernel element, weights, gradients and the part of `dy` of each channel lie within
+        // their slices. There is at least one kernel element with at least one output. Of the last, incomplete group of four
+        // outputs, the loop touches only those that are.
+        unsafe { meet_pixel(&mut pixel) };
     }
-    // At the end of a kernel element the pointers stand behind its last group of four outputs.
-    let passed = outputs.div_ceil(4) * 4;
-    let bytes = |step: usize| step.wrapping_sub(passed).wrapping_mul(4);
-    let back = columns - 1;
-    let (all, bound) = match left {
-        Left::All => (1, 0.0),
-        Left::Open(bound) => (0, bound),
-    };
-    let mut pixel = Pixel {
-        x: pixel.as_mut_ptr(),
-        channels,
-        all,
-        bound,
-        weight: weight.as_ptr(),
-        gradient: gradient.as_mut_ptr(),
-        dy: dy.as_ptr().wrapping_add(shape.dy_first),
-        outputs,
-        columns,
-        rows,
-        weight_column: bytes(shape.weight_column),
-        dy_column: bytes(0usize.wrapping_sub(shape.dy_column)),
-        weight_row: bytes(shape.weight_row.wrapping_sub(back * shape.weight_column)),
-        dy_row: bytes((back * shape.dy_column).wrapping_sub(shape.dy_row)),
-    };
-    // SAFETY: the shape fits: for every kernel element, weights, gradients and the part of `dy` of each channel lie within their
-    // slices. There is at least one kernel element with at least one output. Of the last, incomplete group of four outputs,
-    // `meet_pixel` touches only those that are.
-    unsafe { meet_pixel(&mut pixel) };
+}
+
+/// As [`portable::meet_input`](crate::portable::meet_input): INDENSE cycles where no element of `d` is zero; else INZERO for a zero and INOTHER
+/// for another.
+pub fn meet_input(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], shape: &Meeting, skips: bool) {
+    if !skips || shape.is_empty() {
+        return conv::meet_input(pixel, left, weight, dy, shape, skips);
+    }
+    if shape.fits(pixel.len(), weight.len(), dy.len()) {
+        let mut pixel = Pixel::new(pixel, left, weight, dy, core::ptr::null_mut(), shape);
+        // SAFETY: as in `meet`; there is no gradient, and the loop looks at none.
+        unsafe { meet_pixel_input(&mut pixel) };
+    }
+}
+
+impl Pixel {
+    /// For a shape that is not empty.
+    fn new(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], gradient: *mut f32, shape: &Meeting) -> Self {
+        let Meeting { outputs, rows, columns, .. } = *shape;
+        // At the end of a kernel element the pointers stand behind its last group of four outputs.
+        let passed = outputs.div_ceil(4) * 4;
+        let bytes = |step: usize| step.wrapping_sub(passed).wrapping_mul(4);
+        let back = columns.wrapping_sub(1);
+        let (all, bound) = match left {
+            Left::All => (1, 0.0),
+            Left::Open(bound) => (0, bound),
+        };
+        Self {
+            x: pixel.as_mut_ptr(),
+            channels: pixel.len(),
+            all,
+            bound,
+            weight: weight.as_ptr(),
+            gradient,
+            dy: dy.as_ptr().wrapping_add(shape.dy_first),
+            outputs,
+            columns,
+            rows,
+            weight_column: bytes(shape.weight_column),
+            dy_column: bytes(0usize.wrapping_sub(shape.dy_column)),
+            weight_row: bytes(shape.weight_row.wrapping_sub(back.wrapping_mul(shape.weight_column))),
+            dy_row: bytes(back.wrapping_mul(shape.dy_column).wrapping_sub(shape.dy_row)),
+        }
+    }
 }
 
 /// What output `$lane` of a group of four adds to the lanes `$lanes` and the gradients of the four channels; its part of dL/dy is in
@@ -440,6 +466,30 @@ macro_rules! four_outputs {
     };
 }
 
+/// As [`one_output`], without gradients.
+macro_rules! one_output_input {
+    ($d:literal $at:literal [$($lane:literal)+]) => {
+        concat!(
+            "vmov s20, ", $d, "\n",
+            "vldr s24, [r4, #", $at, "]\nvldr s25, [r5, #", $at, "]\n",
+            "vldr s26, [r6, #", $at, "]\nvldr s27, [r7, #", $at, "]\n",
+            scale!(["s24" "s25" "s26" "s27"] ["s24" "s25" "s26" "s27"] "s20"),
+            each!("vadd.f32" [$($lane)+] ["s24" "s25" "s26" "s27"]),
+        )
+    };
+}
+
+/// As [`four_outputs`], without gradients.
+macro_rules! four_outputs_input {
+    ($weight:literal $gradient:literal $x:literal [$($lane:literal)+]) => {
+        concat!(
+            "vldmia ", $weight, "!, {{s24-s27}}\n",
+            each!("vmul.f32" ["s24" "s25" "s26" "s27"] ["s20" "s21" "s22" "s23"]),
+            each!("vadd.f32" [$($lane)+] ["s24" "s25" "s26" "s27"]),
+        )
+    };
+}
+
 /// Leaves the gradient of a channel at the address in `$place`: dL/dx, in `$dx`, behind a gate that was open, of an input in `$x`.
 macro_rules! leave {
     ($([$dx:literal $x:literal $place:literal])+) => {
@@ -463,8 +513,10 @@ macro_rules! leave {
 /// The lanes of the `c`th of them are s(4c) to s(4c + 3). Four elements of dL/dy at a time are in r0 to r3: if none is zero, they
 /// are taken together, else one by one, and zeros are skipped. On the stack: the block, the columns and the rows left, the next
 /// channel, the four.
-#[unsafe(naked)]
-unsafe extern "C" fn meet_pixel(pixel: &mut Pixel) {
+macro_rules! meet_loop {
+    ($name:ident $one:ident $four:ident $gradients:literal $gradients_on:literal) => {
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(pixel: &mut Pixel) {
     fpu_asm!(
         "push {{r4-r11, lr}}",
         "vpush {{s16-s31}}",
@@ -543,19 +595,19 @@ unsafe extern "C" fn meet_pixel(pixel: &mut Pixel) {
         "cmp r3, #0",
         "bne 20f",
         "4:",
-        one_output!("r0" "0" ["s0" "s4" "s8" "s12"]),
+        $one!("r0" "0" ["s0" "s4" "s8" "s12"]),
         "5:",
         "cbz r1, 6f",
-        one_output!("r1" "4" ["s1" "s5" "s9" "s13"]),
+        $one!("r1" "4" ["s1" "s5" "s9" "s13"]),
         "6:",
         "cbz r2, 7f",
-        one_output!("r2" "8" ["s2" "s6" "s10" "s14"]),
+        $one!("r2" "8" ["s2" "s6" "s10" "s14"]),
         "7:",
         "cbz r3, 8f",
-        one_output!("r3" "12" ["s3" "s7" "s11" "s15"]),
+        $one!("r3" "12" ["s3" "s7" "s11" "s15"]),
         "8:",
         "adds r4, #16\nadds r5, #16\nadds r6, #16\nadds r7, #16",
-        "add r8, #16\nadd r9, #16\nadd r10, #16\nadd r11, #16",
+        $gradients,
         "subs lr, #4",
         "bge 3b",
         // The outputs behind the last whole group.
@@ -570,17 +622,17 @@ unsafe extern "C" fn meet_pixel(pixel: &mut Pixel) {
         "ldrd r2, r3, [r0, #40]",
         "19:",
         "add r4, r2\nadd r5, r2\nadd r6, r2\nadd r7, r2",
-        "add r8, r2\nadd r9, r2\nadd r10, r2\nadd r11, r2",
+        $gradients_on,
         "add r12, r3",
         "b 2b",
         // None is zero.
         "20:",
         "vmov s20, s21, r0, r1",
         "vmov s22, s23, r2, r3",
-        four_outputs!("r4" "r8" "s16" ["s0" "s1" "s2" "s3"]),
-        four_outputs!("r5" "r9" "s17" ["s4" "s5" "s6" "s7"]),
-        four_outputs!("r6" "r10" "s18" ["s8" "s9" "s10" "s11"]),
-        four_outputs!("r7" "r11" "s19" ["s12" "s13" "s14" "s15"]),
+        $four!("r4" "r8" "s16" ["s0" "s1" "s2" "s3"]),
+        $four!("r5" "r9" "s17" ["s4" "s5" "s6" "s7"]),
+        $four!("r6" "r10" "s18" ["s8" "s9" "s10" "s11"]),
+        $four!("r7" "r11" "s19" ["s12" "s13" "s14" "s15"]),
         "subs lr, #4",
         "bge 3b",
         "b 9b",
@@ -633,3 +685,9 @@ unsafe extern "C" fn meet_pixel(pixel: &mut Pixel) {
         "pop {{r4-r11, pc}}",
     )
 }
+    };
+}
+
+meet_loop!(meet_pixel one_output four_outputs
+    "add r8, #16\nadd r9, #16\nadd r10, #16\nadd r11, #16" "add r8, r2\nadd r9, r2\nadd r10, r2\nadd r11, r2");
+meet_loop!(meet_pixel_input one_output_input four_outputs_input "" "");

@@ -130,47 +130,81 @@ fn chunk<const T: usize>(values: &[f32], at: usize) -> Option<&[f32; T]> {
 /// kernel elements `k` that it meets, and `dx[c] = Σ_k Σ_j w[k][c][j] d[k][j]` in four lanes: product `j` is in lane `j mod 4`, kernel elements
 /// rising; then `(lane 0 + lane 2) + (lane 1 + lane 3)`. What `left` says takes the input's place.
 ///
-/// The weights of the pixel's first channel at the first kernel element are the first of `weight` and `gradient`. Zeros of `d` may
-/// be left out: where the weights, `x` and `d` are finite and no element of `g` is -0.0, the bits are the same.
+/// The weights of the pixel's first channel at the first kernel element are the first of `weight` and `gradient`. Where it `skips`, zeros of
+/// `d` may be left out: where the weights, `x` and `d` are finite and no element of `g` is -0.0, the bits are the same.
 ///
 /// For each weight: 3 loads, 2 multiplies, 2 adds, 1 store.
-pub fn meet(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], gradient: &mut [f32], shape: &Meeting) {
+pub fn meet(
+    pixel: &mut [f32],
+    left: Left,
+    weight: &[f32],
+    dy: &[f32],
+    gradient: &mut [f32],
+    shape: &Meeting,
+    skips: bool,
+) {
     if !shape.fits(pixel.len(), weight.len().min(gradient.len()), dy.len()) {
         return;
     }
-    for (channel, x) in pixel.iter_mut().enumerate().filter(|(_, x)| left.takes(**x)) {
-        let dx = meet_one(*x, channel, weight, dy, gradient, shape);
-        *x = left.of(*x, dx);
-    }
+    each(pixel, left, dy, shape, |lanes, x, at, dy| {
+        let (Some(weight), Some(gradient)) = (part(weight, at, dy.len()), gradient.get_mut(at..)) else { return };
+        let Some(gradient) = gradient.get_mut(..dy.len()) else { return };
+        let ((rows, row), (dys, dy)) = (weight.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
+        let (gradients, gradient) = gradient.as_chunks_mut::<LANES>();
+        for ((row, dy), gradient) in rows.iter().zip(dys).zip(gradients) {
+            meet_group(lanes, row, dy, x, gradient, skips);
+        }
+        if !row.is_empty() {
+            meet_group(lanes, row, dy, x, gradient, skips);
+        }
+    });
 }
 
-/// The same for one channel; returns dL/dx.
-fn meet_one(x: f32, channel: usize, weight: &[f32], dy: &[f32], gradient: &mut [f32], shape: &Meeting) -> f32 {
-    let len = shape.outputs;
-    let mut lanes = [0.0; LANES];
-    let (mut row_at, mut dy_row_at) = (channel * len, shape.dy_first);
-    for _ in 0..shape.rows {
-        let (mut at, mut dy_at) = (row_at, dy_row_at);
-        for _ in 0..shape.columns {
-            let (Some(weight), Some(dy), Some(gradient)) =
-                (part(weight, at, len), part(dy, dy_at, len), gradient.get_mut(at..).and_then(|g| g.get_mut(..len)))
-            else {
-                break;
-            };
-            let ((rows, row), (dys, dy)) = (weight.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-            let (gradients, gradient) = gradient.as_chunks_mut::<LANES>();
-            for ((row, dy), gradient) in rows.iter().zip(dys).zip(gradients) {
-                meet_group(&mut lanes, row, dy, x, gradient);
-            }
-            if !row.is_empty() {
-                meet_group(&mut lanes, row, dy, x, gradient);
-            }
-            (at, dy_at) = (at + shape.weight_column, dy_at.wrapping_sub(shape.dy_column));
-        }
-        (row_at, dy_row_at) = (row_at + shape.weight_row, dy_row_at.wrapping_sub(shape.dy_row));
+/// [`meet`] without gradients of weights.
+///
+/// For each weight: 2 loads, 1 multiply, 1 add.
+pub fn meet_input(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], shape: &Meeting, skips: bool) {
+    if !shape.fits(pixel.len(), weight.len(), dy.len()) {
+        return;
     }
-    // From memory: else compilers split the lanes into halves, as they are joined.
-    join(black_box(lanes))
+    each(pixel, left, dy, shape, |lanes, _, at, dy| {
+        let Some(weight) = part(weight, at, dy.len()) else { return };
+        let ((rows, row), (dys, dy)) = (weight.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
+        for (row, dy) in rows.iter().zip(dys) {
+            input_group(lanes, row, dy, skips);
+        }
+        if !row.is_empty() {
+            input_group(lanes, row, dy, skips);
+        }
+    });
+}
+
+/// Leaves dL/dx of each channel that counts. `add` adds to its lanes what one kernel element does, whose weights begin at an element and
+/// which meets a part of dL/dy.
+#[inline(always)]
+fn each(
+    pixel: &mut [f32],
+    left: Left,
+    dy: &[f32],
+    shape: &Meeting,
+    mut add: impl FnMut(&mut [f32; LANES], f32, usize, &[f32]),
+) {
+    let len = shape.outputs;
+    for (channel, x) in pixel.iter_mut().enumerate().filter(|(_, x)| left.takes(**x)) {
+        let mut lanes = [0.0; LANES];
+        let (mut row_at, mut dy_row_at) = (channel * len, shape.dy_first);
+        for _ in 0..shape.rows {
+            let (mut at, mut dy_at) = (row_at, dy_row_at);
+            for _ in 0..shape.columns {
+                let Some(dy) = part(dy, dy_at, len) else { break };
+                add(&mut lanes, *x, at, dy);
+                (at, dy_at) = (at + shape.weight_column, dy_at.wrapping_sub(shape.dy_column));
+            }
+            (row_at, dy_row_at) = (row_at + shape.weight_row, dy_row_at.wrapping_sub(shape.dy_row));
+        }
+        // From memory: else compilers split the lanes into halves, as they are joined.
+        *x = left.of(*x, join(black_box(lanes)));
+    }
 }
 
 /// `len` elements from element `at` on.
@@ -180,12 +214,23 @@ fn part(values: &[f32], at: usize, len: usize) -> Option<&[f32]> {
 
 /// What up to four outputs add to a channel's lanes and gradient.
 #[inline(always)]
-fn meet_group(lanes: &mut [f32; LANES], weight: &[f32], dy: &[f32], x: f32, gradient: &mut [f32]) {
+fn meet_group(lanes: &mut [f32; LANES], weight: &[f32], dy: &[f32], x: f32, gradient: &mut [f32], skips: bool) {
     for (((lane, w), d), g) in lanes.iter_mut().zip(weight).zip(dy).zip(gradient) {
-        if SKIPS && *d == 0.0 {
+        if SKIPS && skips && *d == 0.0 {
             continue;
         }
         *lane += w * d;
         *g += x * d;
+    }
+}
+
+/// What up to four outputs add to a channel's lanes.
+#[inline(always)]
+fn input_group(lanes: &mut [f32; LANES], weight: &[f32], dy: &[f32], skips: bool) {
+    for ((lane, w), d) in lanes.iter_mut().zip(weight).zip(dy) {
+        if SKIPS && skips && *d == 0.0 {
+            continue;
+        }
+        *lane += w * d;
     }
 }
