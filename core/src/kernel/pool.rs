@@ -15,6 +15,9 @@ use crate::kernel::conv::{Axis, Geometry};
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, open_gate};
 
+/// Channels whose sums stay in registers while the windows pass.
+const TILE: usize = 8;
+
 /// y is the maximum of each window; before a backward pass, `x` takes the positions of the maxima.
 pub(crate) fn max(g: &Geometry, x: &mut [f32], y: &mut [f32], keep: bool) {
     let image_row = g.columns.input * g.inputs;
@@ -94,22 +97,28 @@ pub(crate) fn average_backward(g: &Geometry, x: &mut [f32], dy: &[f32], want: In
     let channels = g.inputs.max(1);
     let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
     let all = elements_of_all(g);
+    let count = all.unwrap_or(1.0);
     let mut pixels = x.chunks_exact_mut(channels);
     for row in 0..g.rows.input {
         let rows = g.rows.outputs_of(row, row_steps);
         for column in 0..g.columns.input {
             let columns = g.columns.outputs_of(column, column_steps);
             let Some(pixel) = pixels.next() else { return };
-            for (channel, x) in pixel.iter_mut().enumerate() {
-                let mut sum = 0.0;
+            for (tile, x) in pixel.chunks_mut(TILE).enumerate() {
+                let mut sums = [0.0; TILE];
                 for (_, row) in rows.falling() {
                     for (_, column) in columns.falling() {
-                        let at = (row * g.columns.output + column) * channels + channel;
-                        let dy = dy.get(at).copied().unwrap_or_default();
-                        sum += if all.is_some() { dy } else { dy / elements(g, row, column) };
+                        let at = (row * g.columns.output + column) * channels + tile * TILE;
+                        let sums = sums.iter_mut().zip(dy.get(at..).unwrap_or_default());
+                        if all.is_some() {
+                            sums.for_each(|(sum, dy)| *sum += dy);
+                        } else {
+                            let elements = elements(g, row, column);
+                            sums.for_each(|(sum, dy)| *sum += dy / elements);
+                        }
                     }
                 }
-                elementwise::replace(x, sum / all.unwrap_or(1.0), want);
+                x.iter_mut().zip(sums).for_each(|(x, sum)| elementwise::replace(x, sum / count, want));
             }
         }
     }
