@@ -9,6 +9,7 @@
 //! | forward | `y[o][j] = b[j] + Σ_k Σ_c x[i][c] w[k][c][j]`; kernel row, kernel column and channel rising, zeros of `x` left out | 1 load, 1 multiply, 1 add |
 //! | backward | `g[k][c][j] += x[i][c] d[o][j]`, positions rising, unless `x` is 0; `dx[i][c] = Σ_k Σ_j w[k][c][j] d[o][j]` in four lanes, kernel row and column rising | 3 loads, 1 store, 2 multiplies, 2 adds |
 //! | backward without `dx` | `g` the same, its sums in registers | 1 load, 1 multiply, 1 add |
+//! | backward without `g` | `dx` the same | 2 loads, 1 multiply, 1 add |
 //! | descent without `dx` | the same, then `w = w - rate g` | 1 load, 1 multiply, 1 add |
 //!
 //! The four lanes of `dx`: lane `l` sums the products with `j mod 4 = l`, over all kernel elements; then
@@ -22,20 +23,40 @@
 //! A pointwise convolution (kernel and stride 1) is the dense kernel on each pixel, and sums as that does: the last `O mod 4`
 //! products of `dx` come after its lanes.
 //!
-//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, against the floor of the
-//! loads, stores, multiplies and adds above, taken many registers at a time:
+//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, against the floor: the loads,
+//! stores, multiplies and adds above, taken many registers at a time, the weights loaded once for all outputs in registers.
 //!
 //! | | floor | reached |
 //! |---|---|---|
-//! | forward, and `g` alone, sixteen outputs in registers | 3.3 | 3.8 |
-//! | the same, eight outputs | 3.4 | 4.4 |
-//! | backward, `d` without zeros | 7.8 | 9.4 |
-//! | backward, a zero of `d` | 0 | 2.1 |
-//! | backward, another element of `d` in a group of four that has zeros | 10 | 12.1 |
+//! | forward, and `g` alone: two pixels, or channels, by eight outputs | 2.8 | 3.6 |
+//! | the same, one of the two zero | 3.4 | 5.6 |
+//! | the same for one, by sixteen outputs | 3.3 | 3.7 |
+//! | by eight | 3.4 | 4.2 |
+//! | by four | 3.8 | 5.5 |
+//! | backward, `d` without zeros | 7.8 | 9.0 |
+//! | backward, a zero of `d` | 0 | 1.8 |
+//! | backward, another element of `d` in a group of four that has zeros | 10 | 11.9 |
+//! | `dx` alone (the weights are frozen), `d` without zeros | 3.6 | 4.5 |
+//! | `dx` alone, a zero of `d` | 0 | 1.6 |
+//! | `dx` alone, another element of `d` | 4 | 5.7 |
 //!
-//! Tried or worked out, and left: a second pass for `g` beside one for `dx` (3.8 + 5.0 instead of 9.4 where `d` is dense, no less
-//! where it is not, since both look for the zeros); two pixels by eight outputs (3.5 instead of 3.8, but two tests for zeros); eight
-//! channels by one lane (looks at each `d` once instead of twice, but cannot leave out closed channels).
+//! The difference is tests for zeros, steps of pointers and the end of the loop. A call of the sums takes some 600 cycles beside, so
+//! neighbours with the same window are one call; a pixel of the backward pass takes 200, and 220 for each four channels.
+//!
+//! What paid, in cycles of a step of the network 16x16x1, 3x3x8, pool, 3x3x16, pool, 10 (963 k before, 900 k after): channels chosen and dL/dx
+//! left in assembly (44 k); two pixels that share weights (17 k). On a computer: two pixels by sixteen outputs, the four
+//! lanes kept in one vector, no test for zeros inside a kernel element, maxima chosen and not branched to (67 µs before, 40 µs after, of
+//! which the guesses of branches are half).
+//!
+//! Tried or worked out, and left:
+//! * A second pass for `g` beside one for `dx`: 3.6 + 4.5 instead of 9.0 where `d` is dense, but 3.6 for `g` where three
+//!   quarters of `d` are zero, since sixteen outputs are taken together, whatever they are.
+//! * `g` by elements of `d` that are not zero, with inputs in registers: 0.9 for a zero and 4.7 for another with eight channels, by
+//!   count; only where there is a max-pool and no dL/dx is that less.
+//! * Eight channels by one lane in the backward pass: looks at each `d` once instead of twice, but takes four passes over `d`,
+//!   and its step of addresses costs 1 for each product.
+//! * Four channels together in the portable loops: 5 µs more on a computer, since four rows of weights and four of gradients
+//!   are checked anyway.
 
 use backpass_arch::{self as arch, Left, Meeting, Runs, Start, Sums};
 

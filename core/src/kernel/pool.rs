@@ -8,6 +8,28 @@
 //! The mean of a window is the sum in rising order over the number of its elements inside; of a window that is wholly outside, zero.
 //! Its gradient sums over the windows that an input is in from the last to the first, rows, then columns; so does that of the
 //! maximum.
+//!
+//! | | mathematics | for each element of a window |
+//! |---|---|---|
+//! | maximum | `y[o] = max x[i]`, `p[o] = i` of it | 1 load, 1 comparison; for each output 2 stores |
+//! | its gradient | `dx[p[o]] += d[o]`, outputs falling | for each input 1 store, for each output 3 loads, 1 add, 2 stores |
+//! | mean | `y[o] = (Σ x[i]) / n` | 1 load, 1 add; for each output 1 division, 1 store |
+//! | its gradient | `dx[i] = (Σ d[o]) / n`, or `Σ (d[o] / n)` | 1 load, 1 add; for each input 1 division, 1 store |
+//!
+//! Cycles on a Cortex-M4F, by the table of its manual, counted in an emulator, 16 channels and windows of 2x2 side by side. A
+//! division takes 14.
+//!
+//! | | floor | reached |
+//! |---|---|---|
+//! | maximum, for each input | 6.4 | 9.7, and 2.1 for the calls |
+//! | its gradient, for each input | 3.1 | 7.2 |
+//! | mean, for each input | 5.8 | 19 |
+//! | its gradient, for each input | 17.3 | 50 |
+//!
+//! A comparison of floats takes four instructions: compare, fetch the flags, choose value and place. The largest of eight channels
+//! and their places stay in registers. Eight channels at a time halved the cost of the mean's gradient. Left: assembly for
+//! means, which no network spends a hundredth of its step in; the gradients of maxima in fewer passes: the zeros of all inputs
+//! must be written, and a position says where the gradient goes only once.
 
 use backpass_arch::{self as arch, CLOSED, Window};
 

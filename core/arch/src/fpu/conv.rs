@@ -31,7 +31,7 @@ struct Tile {
 
 const ZEROS: [f32; 16] = [0.0; 16];
 
-/// As [`portable::sums`](crate::portable::sums): 3.8 cycles where sixteen outputs are computed together, 4.4 for eight.
+/// As [`portable::sums`](crate::portable::sums): 3.6 cycles for two pixels and eight outputs; for one pixel 3.7 with sixteen, 4.2 with eight.
 pub fn sums(x: &[f32], weight: &[f32], start: Start<'_>, y: &mut [f32], shape: &Sums) {
     if shape.fits(x.len(), weight.len(), start, y.len()) {
         tiles(x, weight, y, shape, Sum::From(start));
@@ -364,7 +364,7 @@ struct Pixel {
     dy_row: usize,
 }
 
-/// As [`portable::meet`](crate::portable::meet): 9.4 cycles where no element of `d` is zero; else 2.1 for a zero and 12.1 for another.
+/// As [`portable::meet`](crate::portable::meet): 9.0 cycles where no element of `d` is zero; else 1.8 for a zero and 11.9 for another.
 pub fn meet(
     pixel: &mut [f32],
     left: Left,
@@ -386,7 +386,7 @@ pub fn meet(
     }
 }
 
-/// As [`portable::meet_input`](crate::portable::meet_input): INDENSE cycles where no element of `d` is zero; else INZERO for a zero and INOTHER
+/// As [`portable::meet_input`](crate::portable::meet_input): 4.5 cycles where no element of `d` is zero; else 1.6 for a zero and 5.7
 /// for another.
 pub fn meet_input(pixel: &mut [f32], left: Left, weight: &[f32], dy: &[f32], shape: &Meeting, skips: bool) {
     if !skips || shape.is_empty() {
