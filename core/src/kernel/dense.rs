@@ -13,7 +13,7 @@
 //! then `(lane 0 + lane 2) + (lane 1 + lane 3)`, then the last `O mod 4` products one by one. A 4-wide vector unit and a
 //! scalar core do the same additions. The loops are those of [`backpass_arch`].
 
-use backpass_arch::{self as arch, Runs};
+use backpass_arch::{self as arch, Start};
 
 use crate::descend::DescentStep;
 use crate::kernel::elementwise;
@@ -25,17 +25,17 @@ pub(crate) const LANES: usize = arch::LANES;
 /// y = b + x W. `weight` has `x.len() * y.len()` elements; `bias` as many as `y`, or none for b = 0.
 #[inline(never)]
 pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-    start(bias, y);
-    add_product(x, weight, y);
+    arch::product(x, weight, y.len(), beginning(bias, y), y);
+}
+
+/// What sums start from: the bias, if there is one.
+fn beginning<'b>(bias: &'b [f32], y: &[f32]) -> Start<'b> {
+    if bias.len() == y.len() { Start::At(bias) } else { Start::Zero }
 }
 
 /// y = b.
 pub(crate) fn start(bias: &[f32], y: &mut [f32]) {
-    if bias.len() == y.len() {
-        arch::copy(bias, y);
-    } else {
-        y.fill(0.0);
-    }
+    arch::product(&[], &[], 0, beginning(bias, y), y);
 }
 
 /// y += x W.
@@ -46,8 +46,7 @@ pub(crate) fn add_product(x: &[f32], weight: &[f32], y: &mut [f32]) {
 /// y += x W for the columns of W, a weight of rows of `outputs`, that `columns` begins with: as many as `y` has.
 #[inline(never)]
 pub(crate) fn add_columns(x: &[f32], columns: &[f32], outputs: usize, y: &mut [f32]) {
-    let runs = Runs { rows: 1, count: x.len(), x_step: 0, weight_step: 0, stride: outputs };
-    arch::add_product(x, columns, y, runs);
+    arch::product(x, columns, outputs, Start::Kept, y);
 }
 
 /// Leaves dL/dW and dL/db in the gradients if this is the `first` sample, else adds them; leaves dL/dx in `x` as far as `want` asks.
