@@ -240,9 +240,10 @@ impl Descent {
 }
 
 /// The largest magnitude of all elements; NaN if one is.
+#[inline(never)]
 pub(crate) fn largest<P: Params>(params: &P) -> f32 {
     let mut bound = 0.0;
-    params.visit(None, &mut |_, values| bound = elementwise::larger(bound, elementwise::largest(values)));
+    params.visit(None, &mut |_, values| bound = elementwise::largest(bound, values));
     bound
 }
 

@@ -37,8 +37,7 @@ impl<'g, P: Params> Gradients<'g, P> {
         }
         add(self.values);
         if let Some(bound) = self.bound {
-            self.values
-                .visit(None, &mut |_, values| *bound = elementwise::larger(*bound, elementwise::largest(values)));
+            self.values.visit(None, &mut |_, values| *bound = elementwise::largest(*bound, values));
         }
     }
 

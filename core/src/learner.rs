@@ -131,6 +131,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
     pub const fn refused(&self) -> u32 {
         self.memory.counters.refused
     }
+
     /// The loss of a training pass, whose gradient is left in the place of the output; `None` if the loss ignores the target.
     fn forward_to_loss<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<Option<f32>, ObserveError>
     where

@@ -163,14 +163,24 @@ impl<W: Tensor, B: Tensor> Params for Linear<W, B> {
     }
 
     fn visit_mut<const SETS: usize>(
-        mut sets: [&mut Self; SETS],
+        sets: [&mut Self; SETS],
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
     ) {
-        visitor(Name::leaf(parent, "weight"), sets.each_mut().map(|set| set.weight.flat_mut()));
-        if B::LEN > 0 {
-            visitor(Name::leaf(parent, "bias"), sets.each_mut().map(|set| set.bias.flat_mut()));
-        }
+        visit_linear(parent, sets.map(|set| (set.weight.flat_mut(), set.bias.flat_mut())), visitor);
+    }
+}
+
+/// Visits weight and bias of a linear layer of any shape, in several sets of parameters.
+#[inline(never)]
+fn visit_linear<const SETS: usize>(
+    parent: Option<&Name<'_>>,
+    mut sets: [(&mut [f32], &mut [f32]); SETS],
+    visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
+) {
+    visitor(Name::leaf(parent, "weight"), sets.each_mut().map(|(weight, _)| &mut **weight));
+    if sets.iter().any(|(_, bias)| !bias.is_empty()) {
+        visitor(Name::leaf(parent, "bias"), sets.map(|(_, bias)| bias));
     }
 }
 

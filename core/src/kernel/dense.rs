@@ -61,12 +61,10 @@ pub(crate) fn backward(
     first: bool,
     want: InputGradient,
 ) {
-    let rows_of = if first { arch::outer_rows } else { arch::add_outer_rows };
+    let (outer, rows_of): (fn(&[f32], &[f32], &mut [f32]), fn(&mut [f32], &[f32], &[f32], &mut [f32])) =
+        if first { (arch::outer, arch::outer_rows) } else { (arch::add_outer, arch::add_outer_rows) };
     match want {
-        InputGradient::Unused => {
-            let outer = if first { arch::outer } else { arch::add_outer };
-            outer(x, dy, weight_gradient);
-        }
+        InputGradient::Unused => outer(x, dy, weight_gradient),
         InputGradient::WhereActive => rows_of(x, weight, dy, weight_gradient),
         InputGradient::Full | InputGradient::WhereBelow(_) => {
             let outputs = dy.len().max(1);
@@ -78,11 +76,7 @@ pub(crate) fn backward(
             }
         }
     }
-    if first {
-        elementwise::copy(dy, bias_gradient);
-    } else {
-        elementwise::add(dy, bias_gradient);
-    }
+    outer(&ONE, dy, bias_gradient);
 }
 
 /// A step of descent, `w = keep w - rate g`, in the place of the weights; leaves dL/dx, for the weights as they were, in `x` as far
@@ -109,8 +103,15 @@ pub(crate) fn descend(
             }
         }
     }
-    bias.iter_mut().zip(dy).for_each(|(b, d)| *b = keep * *b - rate * d);
+    if keep == 1.0 {
+        arch::descend_outer(&ONE, dy, bias, rate);
+    } else {
+        bias.iter_mut().zip(dy).for_each(|(b, d)| *b = keep * *b - rate * d);
+    }
 }
+
+/// The bias is the weight of an input that is always 1. To multiply by 1 is exact.
+const ONE: [f32; 1] = [1.0];
 
 /// Overwrites an input by its gradient, which its own row has left in `place`; where it is zero, nothing was computed yet.
 fn replace(x: &mut f32, [place]: [f32; 1], want: InputGradient, dot: impl FnOnce() -> f32) {

@@ -73,21 +73,6 @@ pub(crate) fn tame(factors: &[f32], averages: &[f32], epsilon: f32) -> bool {
         && (1e-10..=TAME).contains(&epsilon)
 }
 
-/// [`descend`] with a loop that all rules share: less code, more cycles.
-pub(crate) fn descend_by_call<P: Params, const N: usize, R>(
-    params: &mut P,
-    gradients: &mut P,
-    moments: &mut [P; N],
-    step: Step<'_>,
-    rule: impl Fn(&Slice<'_>) -> R,
-) -> bool
-where
-    R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
-    Sets: SideBySide<N>,
-{
-    passes::<false, P, N, R>(params, gradients, moments, step, false, rule)
-}
-
 /// [`descend`] by a rule that may be [`tame`].
 pub(crate) fn descend_within<P: Params, const N: usize, R>(
     params: &mut P,
@@ -101,45 +86,47 @@ where
     R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
     Sets: SideBySide<N>,
 {
-    passes::<true, P, N, R>(params, gradients, moments, step, tame, rule)
+    let is_safe = |Bounds { gradients, values }: Bounds<'_>| {
+        tame && gradients * larger(step.scale, step.mean) <= WITHIN
+            && values.get() <= WITHIN
+            && step.largest_rate() <= TAME
+    };
+    let is_safe = step.bounds.is_some_and(is_safe);
+    passes(params, gradients, moments, step, is_safe, |write, name, p, g, m| {
+        slice::<true, N, R>(write, name, p, g, m, step, &rule)
+    })
 }
 
-/// The passes of a step. With `LOOP`, the usual one has a loop of its own.
-fn passes<const LOOP: bool, P: Params, const N: usize, R>(
+/// The passes of a step: one dry and one for good, or the latter alone if nothing can overflow. `slice` is told which, and returns an upper
+/// bound of the new values' magnitudes, which is NaN or infinite if one is.
+pub(crate) fn passes<P: Params, const N: usize>(
     params: &mut P,
     gradients: &mut P,
     moments: &mut [P; N],
     step: Step<'_>,
-    tame: bool,
-    rule: impl Fn(&Slice<'_>) -> R,
+    is_safe: bool,
+    slice: impl Fn(bool, Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) -> f32,
 ) -> bool
 where
-    R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
     Sets: SideBySide<N>,
 {
-    let is_safe = |Bounds { gradients, values }: Bounds<'_>| {
-        tame && gradients * larger(step.scale, step.mean) <= WITHIN && values.get() <= WITHIN
-    };
-    let mut safe = step.bounds.is_some_and(is_safe);
-    if safe {
-        gradients.visit(None, &mut |name, _| safe &= step.rate_of(&name).abs() <= TAME);
-    }
-    let mut finite = true;
-    if !safe {
-        Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
-            finite = finite && slice::<LOOP, N, R>(false, name, p, g, m, step, &rule).is_finite();
-        });
-    }
-    if finite {
+    let mut write = is_safe;
+    loop {
         let mut largest = 0.0;
         Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
-            largest = larger(largest, slice::<LOOP, N, R>(true, name, p, g, m, step, &rule));
+            largest = larger(largest, slice(write, name, p, g, m));
         });
-        if let Some(Bounds { values, .. }) = step.bounds {
-            values.set(largest);
+        if write {
+            if let Some(Bounds { values, .. }) = step.bounds {
+                values.set(largest);
+            }
+            return true;
         }
+        if !largest.is_finite() {
+            return false;
+        }
+        write = true;
     }
-    finite
 }
 
 /// One slice of parameters, such as a layer's weight, for a rule to look at.
@@ -174,9 +161,10 @@ impl Slice<'_> {
     }
 }
 
-/// One slice's part of a pass, which writes or does not. Returns the largest magnitude of the new values; NaN if one is.
+/// One slice's part of a pass, which writes or does not. Returns the largest magnitude of the new values; NaN if one is. With `LOOP`, the usual
+/// pass has a loop of its own; without, less code and more cycles.
 #[inline(never)]
-fn slice<const LOOP: bool, const N: usize, R>(
+pub(crate) fn slice<const LOOP: bool, const N: usize, R>(
     write: bool,
     name: Name<'_>,
     params: &mut [f32],

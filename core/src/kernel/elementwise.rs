@@ -9,7 +9,7 @@ use crate::math;
 
 /// Copies as many values as both have.
 pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
-    backpass_arch::copy(from, to);
+    arch::copy(from, to);
 }
 
 /// Copies `len` values from one place to another.
@@ -51,6 +51,7 @@ pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
 }
 
 /// y = max(x, 0), in place. NaN stays NaN, so that a diverged value is refused and not hidden.
+#[inline(never)]
 pub(crate) fn relu(x: &mut [f32]) {
     arch::relu(x);
 }
@@ -154,15 +155,10 @@ pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     }
 }
 
-/// to += from, for as many values as both have.
-pub(crate) fn add(from: &[f32], to: &mut [f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-}
-
-/// The largest magnitude; NaN if an element is.
+/// The largest magnitude of `so_far` and of all elements; NaN if one is.
 #[inline(never)]
-pub(crate) fn largest(values: &[f32]) -> f32 {
-    values.iter().fold(0.0, |largest, v| larger(largest, *v))
+pub(crate) fn largest(so_far: f32, values: &[f32]) -> f32 {
+    values.iter().fold(so_far, |largest, v| larger(largest, *v))
 }
 
 /// The larger of two magnitudes; NaN if one is.
@@ -172,9 +168,10 @@ pub(crate) fn larger(a: f32, b: f32) -> f32 {
 }
 
 /// The first element that is infinite or NaN.
+#[inline(never)]
 pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
     // The sum of magnitudes is quicker; it may overflow where no element does.
-    if backpass_arch::magnitude(values).is_finite() { None } else { values.iter().position(|value| !value.is_finite()) }
+    if arch::magnitude(values).is_finite() { None } else { values.iter().position(|value| !value.is_finite()) }
 }
 
 #[cfg(test)]

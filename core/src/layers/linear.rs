@@ -51,6 +51,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
 }
 
 /// An upper bound of the gradient's magnitudes: each element is a sum of some of the products x dy, or of some of dy.
+#[inline(never)]
 pub(crate) fn growth(x: &[f32], dy: &[f32]) -> f32 {
     elementwise::larger(1.0, magnitude(x)) * magnitude(dy)
 }
