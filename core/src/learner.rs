@@ -247,13 +247,10 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
         let mut bound = if first { 0.0 } else { bounds.gradients };
         let grads = Gradients::new(&mut *gradients, first, &mut bound);
         self.network.backward(params, input, tape, Some(grads), WANT);
-        if !is_safe(bound) {
-            bound = largest(gradients);
-            if !bound.is_finite() {
-                let discarded = counters.pending;
-                self.memory.discard();
-                return Err(ObserveError::Gradient { discarded });
-            }
+        if !bound.is_finite() {
+            let discarded = counters.pending;
+            self.memory.discard();
+            return Err(ObserveError::Gradient { discarded });
         }
         bounds.gradients = bound;
         Ok(Some(loss))

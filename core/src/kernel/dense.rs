@@ -15,7 +15,8 @@
 
 use backpass_arch::{self as arch, Start};
 
-use crate::descend::DescentStep;
+use crate::descend::{Descent, DescentStep};
+use crate::gradients::{growth, settle};
 use crate::kernel::elementwise;
 use crate::layer::InputGradient;
 
@@ -50,7 +51,8 @@ pub(crate) fn add_columns(x: &[f32], columns: &[f32], outputs: usize, y: &mut [f
 }
 
 /// Leaves dL/dW and dL/db in the gradients if this is the `first` sample, else adds them; leaves dL/dx in `x` as far as `want` asks.
-/// `bias_gradient` may be empty.
+/// `bias_gradient` may be empty. `bound` is an upper bound of the gradients' magnitudes, to be kept up if somebody wants to know it.
+#[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
 #[inline(never)]
 pub(crate) fn backward(
     x: &mut [f32],
@@ -59,8 +61,10 @@ pub(crate) fn backward(
     weight_gradient: &mut [f32],
     bias_gradient: &mut [f32],
     first: bool,
+    bound: Option<&mut f32>,
     want: InputGradient,
 ) {
+    let growth = if bound.is_some() { growth(x, dy) } else { 0.0 };
     let (outer, rows_of): (fn(&[f32], &[f32], &mut [f32]), fn(&mut [f32], &[f32], &[f32], &mut [f32])) =
         if first { (arch::outer, arch::outer_rows) } else { (arch::add_outer, arch::add_outer_rows) };
     match want {
@@ -77,19 +81,24 @@ pub(crate) fn backward(
         }
     }
     outer(&ONE, dy, bias_gradient);
+    settle(bound, growth, weight_gradient, bias_gradient);
 }
 
 /// A step of descent, `w = keep w - rate g`, in the place of the weights; leaves dL/dx, for the weights as they were, in `x` as far
-/// as `want` asks.
+/// as `want` asks. Does nothing if the descent was refused, or refuses it now.
 #[inline(never)]
 pub(crate) fn descend(
     x: &mut [f32],
     weight: &mut [f32],
     bias: &mut [f32],
     dy: &[f32],
-    step: DescentStep,
+    descent: &mut Descent,
     want: InputGradient,
 ) {
+    if descent.is_refused() {
+        return;
+    }
+    let Some(step) = descent.allow(growth(x, dy)) else { return };
     let DescentStep { keep, rate } = step;
     match want {
         _ if keep != 1.0 => decay_and_descend(x, weight, dy, step, want),
@@ -103,11 +112,10 @@ pub(crate) fn descend(
             }
         }
     }
-    if keep == 1.0 {
-        arch::descend_outer(&ONE, dy, bias, rate);
-    } else {
-        bias.iter_mut().zip(dy).for_each(|(b, d)| *b = keep * *b - rate * d);
+    if keep != 1.0 {
+        scale(bias, keep);
     }
+    arch::descend_outer(&ONE, dy, bias, rate);
 }
 
 /// The bias is the weight of an input that is always 1. To multiply by 1 is exact.
@@ -131,8 +139,14 @@ fn decay_and_descend(x: &mut [f32], weight: &mut [f32], dy: &[f32], step: Descen
         if want == InputGradient::Full || (value != 0.0 && want != InputGradient::Unused) {
             *x = want.at(value, arch::dot(row, dy));
         }
-        row.iter_mut().zip(dy).for_each(|(w, d)| *w = keep * *w - rate * if value == 0.0 { 0.0 } else { value * d });
+        scale(row, keep);
+        arch::descend_outer(&[value], dy, row, rate);
     }
+}
+
+#[inline(never)]
+fn scale(values: &mut [f32], factor: f32) {
+    values.iter_mut().for_each(|value| *value *= factor);
 }
 
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
@@ -226,7 +240,7 @@ mod tests {
                 for want in [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive] {
                     let mut dx = x.clone();
                     let (mut gw, mut gb) = (vec![0.5; w.len()], vec![0.25; outputs]);
-                    backward(&mut dx, &w, &dy, &mut gw, &mut gb, false, want);
+                    backward(&mut dx, &w, &dy, &mut gw, &mut gb, false, None, want);
                     for i in 0..inputs {
                         let row = &w[i * outputs..][..outputs];
                         let mut lanes = [0.0; 4];
