@@ -50,17 +50,30 @@ impl Initialization {
 
     /// Draws every weight of a layer from `rng`, in storage order.
     pub fn fill(self, weights: &mut [f32], fan_in: usize, fan_out: usize, rng: &mut Rng) {
-        draw(weights, self.bound_squared(fan_in, fan_out), rng);
+        self.fill_linear(weights, &mut [], fan_in, fan_out, rng);
+    }
+
+    /// [`fill`](Self::fill), and a bias of zeros.
+    pub(crate) fn fill_linear(
+        self,
+        weights: &mut [f32],
+        bias: &mut [f32],
+        fan_in: usize,
+        fan_out: usize,
+        rng: &mut Rng,
+    ) {
+        draw(weights, bias, self.bound_squared(fan_in, fan_out), rng);
     }
 }
 
-/// Draws every weight, one loop for layers of all shapes.
+/// Draws every weight, in one loop for layers of all shapes.
 #[inline(never)]
-fn draw(weights: &mut [f32], bound_squared: f32, rng: &mut Rng) {
+fn draw(weights: &mut [f32], bias: &mut [f32], bound_squared: f32, rng: &mut Rng) {
     let bound = math::sqrt(bound_squared);
     for weight in weights {
         *weight = rng.symmetric(bound);
     }
+    bias.fill(0.0);
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
     pub fn initialize(&mut self, seed: u64) {
         self.memory.clear();
         self.network.initialize(&mut self.memory.params, Initialization::Glorot, &mut Rng::new(seed));
-        self.memory.bounds.values = largest(&self.memory.params);
+        self.memory.bounds.values = O::bound(&self.memory.params);
     }
 
     /// The network's output for a sample: for a classifier the logits, whose

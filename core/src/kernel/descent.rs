@@ -1,8 +1,10 @@
 //! The passes of an optimizer step over parameters, gradients and moments.
 //!
 //! A step that is refused changes nothing. Where bounds of all magnitudes are known and a rule's settings are [`tame`], nothing can
-//! overflow, and one pass is enough; it finds the bounds for the next step. Otherwise a step runs twice: first dry, to see whether
-//! every result is finite, then for good. Both give the same bits.
+//! overflow, and one pass is enough; it finds the bounds for the next step. Where none are known, as for the first step, a pass finds
+//! them. Otherwise a step runs twice: first dry, to see whether every result is finite, then for good. All give the same bits.
+
+use backpass_arch as arch;
 
 use crate::kernel::elementwise::larger;
 use crate::math;
@@ -86,46 +88,73 @@ where
     R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
     Sets: SideBySide<N>,
 {
-    let is_safe = |Bounds { gradients, values }: Bounds<'_>| {
-        tame && gradients * larger(step.scale, step.mean) <= WITHIN
-            && values.get() <= WITHIN
-            && step.largest_rate() <= TAME
+    let is_safe = || {
+        step.bounds.is_some_and(|Bounds { gradients, values }| {
+            tame && gradients * larger(step.scale, step.mean) <= WITHIN
+                && values.get() <= WITHIN
+                && step.largest_rate() <= TAME
+        })
     };
-    let is_safe = step.bounds.is_some_and(is_safe);
-    passes(params, gradients, moments, step, is_safe, |write, name, p, g, m| {
-        slice::<true, N, R>(write, name, p, g, m, step, &rule)
+    passes(params, gradients, moments, step, is_safe, |pass, name, p, g, m| {
+        slice::<true, N, R>(pass, name, p, g, m, step, &rule)
     })
 }
 
-/// The passes of a step: one dry and one for good, or the latter alone if nothing can overflow. `slice` is told which, and returns an upper
-/// bound of the new values' magnitudes, which is NaN or infinite if one is.
+/// A pass over all parameters.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Pass {
+    /// Finds an upper bound of the magnitudes of parameters and moments, because nobody knows any.
+    Measure,
+    /// Sees whether the step is finite.
+    Dry,
+    /// Takes the step, which is.
+    Wet,
+    /// Takes the step, because nothing can overflow.
+    Only,
+}
+
+/// The passes of a step. `is_safe` says, from the step's bounds, whether nothing can overflow. `slice` does what a pass does, but for
+/// measuring, and returns an upper bound of the new values' magnitudes: NaN or infinite if a value is.
 pub(crate) fn passes<P: Params, const N: usize>(
     params: &mut P,
     gradients: &mut P,
     moments: &mut [P; N],
     step: Step<'_>,
-    is_safe: bool,
-    slice: impl Fn(bool, Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) -> f32,
+    is_safe: impl Fn() -> bool,
+    slice: impl Fn(Pass, Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) -> f32,
 ) -> bool
 where
     Sets: SideBySide<N>,
 {
-    let mut write = is_safe;
+    let mut pass = match step.bounds {
+        Some(Bounds { values, .. }) if values.get() == f32::INFINITY => Pass::Measure,
+        _ if is_safe() => Pass::Only,
+        _ => Pass::Dry,
+    };
+    // One loop, so that a network's parameters are visited in one place.
     loop {
         let mut largest = 0.0;
         Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
-            largest = larger(largest, slice(write, name, p, g, m));
+            let bound = match pass {
+                Pass::Measure => m.iter().fold(arch::magnitude(p), |bound, m| larger(bound, arch::magnitude(m))),
+                _ => slice(pass, name, p, g, m),
+            };
+            largest = larger(largest, bound);
         });
-        if write {
-            if let Some(Bounds { values, .. }) = step.bounds {
-                values.set(largest);
+        if pass == Pass::Dry {
+            if !largest.is_finite() {
+                return false;
             }
+            pass = Pass::Wet;
+            continue;
+        }
+        if let Some(Bounds { values, .. }) = step.bounds {
+            values.set(largest);
+        }
+        if pass != Pass::Measure {
             return true;
         }
-        if !largest.is_finite() {
-            return false;
-        }
-        write = true;
+        pass = if is_safe() { Pass::Only } else { Pass::Dry };
     }
 }
 
@@ -165,7 +194,7 @@ impl Slice<'_> {
 /// pass has a loop of its own; without, less code and more cycles.
 #[inline(never)]
 pub(crate) fn slice<const LOOP: bool, const N: usize, R>(
-    write: bool,
+    pass: Pass,
     name: Name<'_>,
     params: &mut [f32],
     gradients: &mut [f32],
@@ -177,6 +206,7 @@ where
     R: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
     Sets: SideBySide<N>,
 {
+    let write = pass != Pass::Dry;
     let statistic = |p: f32, g: f32, m: [f32; N]| (p + step.mean * g, m);
     let rule = rule(&Slice { name, params, gradients, step });
     match (name.is_statistic(), LOOP && write && step.clip == f32::INFINITY) {

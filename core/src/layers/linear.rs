@@ -101,8 +101,7 @@ macro_rules! linear_layer {
 
             fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {
                 let (fan_in, fan_out) = (<Self as LinearLayer<$x>>::FAN_IN, <Self as LinearLayer<$x>>::FAN_OUT);
-                after.fill(params.weight.flat_mut(), fan_in, fan_out, rng);
-                params.bias.flat_mut().fill(0.0);
+                after.fill_linear(params.weight.flat_mut(), params.bias.flat_mut(), fan_in, fan_out, rng);
             }
         }
 

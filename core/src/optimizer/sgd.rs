@@ -3,7 +3,7 @@
 use backpass_arch::{self as arch, Descent};
 
 use crate::gradients::is_safe;
-use crate::kernel::descent::{self, Slice, passes};
+use crate::kernel::descent::{self, Pass, Slice, passes};
 use crate::kernel::elementwise::larger;
 use crate::optimizer::decay::Decay;
 use crate::optimizer::{Bounds, Optimizer, Step};
@@ -60,10 +60,11 @@ impl Sgd {
         Descent { keep: 1.0 - rate * self.weight_decay, rate, scale: step.scale, l2: self.l2 }
     }
 
-    /// Takes the step for a slice.
+    /// Takes the step for a slice, which is safe. Returns the bound of all weights after it.
     #[inline(never)]
-    fn descend(&self, name: Name<'_>, params: &mut [f32], gradients: &[f32], step: Step<'_>) {
+    fn descend(&self, name: Name<'_>, params: &mut [f32], gradients: &[f32], step: Step<'_>) -> f32 {
         arch::descend(params, gradients, self.descent(&name, step));
+        self.bound(step)
     }
 
     /// An upper bound of the weights after a step without clipping; what is known before it says that of weights and gradients.
@@ -90,20 +91,17 @@ impl Optimizer for Sgd {
         (): &mut (),
         step: Step<'_>,
     ) -> bool {
-        let bound = self.bound(step);
         // The same bits in one pass, if nothing can overflow.
-        let is_safe = step.clip == f32::INFINITY && is_safe(bound);
-        passes(params, gradients, moments, step, is_safe, |write, name, p, g, m| {
-            if is_safe {
-                self.descend(name, p, g, step);
-                bound
-            } else {
-                descent::slice::<false, _, _>(write, name, p, g, m, step, &|slice: &Slice<'_>| {
-                    let Descent { keep, rate, l2, .. } = self.descent(slice.name(), step);
-                    let decay = Decay::of(keep, l2);
-                    move |p, g, []: [f32; 0]| (decay.weight(p) - rate * decay.gradient(p, g), [])
-                })
+        let is_safe = || step.clip == f32::INFINITY && is_safe(self.bound(step));
+        passes(params, gradients, moments, step, is_safe, |pass, name, p, g, m| {
+            if pass == Pass::Only {
+                return self.descend(name, p, g, step);
             }
+            descent::slice::<false, _, _>(pass, name, p, g, m, step, &|slice: &Slice<'_>| {
+                let Descent { keep, rate, l2, .. } = self.descent(slice.name(), step);
+                let decay = Decay::of(keep, l2);
+                move |p, g, []: [f32; 0]| (decay.weight(p) - rate * decay.gradient(p, g), [])
+            })
         })
     }
 }
