@@ -135,11 +135,7 @@ where
     loop {
         let mut largest = 0.0;
         Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
-            let bound = match pass {
-                Pass::Measure => m.iter().fold(arch::magnitude(p), |bound, m| larger(bound, arch::magnitude(m))),
-                _ => slice(pass, name, p, g, m),
-            };
-            largest = larger(largest, bound);
+            largest = larger(largest, bound(pass, name, p, g, m, &slice));
         });
         if pass == Pass::Dry {
             if !largest.is_finite() {
@@ -155,6 +151,22 @@ where
             return true;
         }
         pass = if is_safe() { Pass::Only } else { Pass::Dry };
+    }
+}
+
+/// What a pass does with a slice. Not inlined into its two callers: a visitor and, never called, the same by value.
+#[inline(never)]
+fn bound<const N: usize>(
+    pass: Pass,
+    name: Name<'_>,
+    params: &mut [f32],
+    gradients: &mut [f32],
+    moments: [&mut [f32]; N],
+    slice: &impl Fn(Pass, Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) -> f32,
+) -> f32 {
+    match pass {
+        Pass::Measure => moments.iter().fold(arch::magnitude(params), |bound, m| larger(bound, arch::magnitude(m))),
+        _ => slice(pass, name, params, gradients, moments),
     }
 }
 

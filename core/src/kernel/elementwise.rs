@@ -155,10 +155,17 @@ pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     }
 }
 
-/// The largest magnitude of `so_far` and of all elements; NaN if one is.
+/// The largest magnitude of `so_far` and of all elements; infinite or NaN if one is.
 #[inline(never)]
 pub(crate) fn largest(so_far: f32, values: &[f32]) -> f32 {
-    values.iter().fold(so_far, |largest, v| larger(largest, *v))
+    let mut largest = so_far;
+    for value in values {
+        largest = larger(largest, *value);
+        if !largest.is_finite() {
+            break;
+        }
+    }
+    largest
 }
 
 /// The larger of two magnitudes; NaN if one is.
@@ -171,7 +178,15 @@ pub(crate) fn larger(a: f32, b: f32) -> f32 {
 #[inline(never)]
 pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
     // The sum of magnitudes is quicker; it may overflow where no element does.
-    if arch::magnitude(values).is_finite() { None } else { values.iter().position(|value| !value.is_finite()) }
+    if arch::magnitude(values).is_finite() {
+        return None;
+    }
+    for (index, value) in values.iter().enumerate() {
+        if !value.is_finite() {
+            return Some(index);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Plain stochastic gradient descent.
 
+use core::cell::Cell;
+
 use backpass_arch::{self as arch, Descent};
 
 use crate::gradients::is_safe;
@@ -51,6 +53,7 @@ impl Sgd {
 
 impl Sgd {
     /// The step for the slice of this name.
+    #[inline(never)]
     fn descent(&self, name: &Name<'_>, step: Step<'_>) -> Descent {
         if name.is_statistic() {
             // It takes its mean change as it is.
@@ -58,13 +61,6 @@ impl Sgd {
         }
         let rate = self.learning_rate * step.rate_of(name);
         Descent { keep: 1.0 - rate * self.weight_decay, rate, scale: step.scale, l2: self.l2 }
-    }
-
-    /// Takes the step for a slice, which is safe. Returns the bound of all weights after it.
-    #[inline(never)]
-    fn descend(&self, name: Name<'_>, params: &mut [f32], gradients: &[f32], step: Step<'_>) -> f32 {
-        arch::descend(params, gradients, self.descent(&name, step));
-        self.bound(step)
     }
 
     /// An upper bound of the weights after a step without clipping; what is known before it says that of weights and gradients.
@@ -91,11 +87,16 @@ impl Optimizer for Sgd {
         (): &mut (),
         step: Step<'_>,
     ) -> bool {
+        let bound = Cell::new(f32::INFINITY);
         // The same bits in one pass, if nothing can overflow.
-        let is_safe = || step.clip == f32::INFINITY && is_safe(self.bound(step));
+        let is_safe = || {
+            bound.set(self.bound(step));
+            step.clip == f32::INFINITY && is_safe(bound.get())
+        };
         passes(params, gradients, moments, step, is_safe, |pass, name, p, g, m| {
             if pass == Pass::Only {
-                return self.descend(name, p, g, step);
+                arch::descend(p, g, self.descent(&name, step));
+                return bound.get();
             }
             descent::slice::<false, _, _>(pass, name, p, g, m, step, &|slice: &Slice<'_>| {
                 let Descent { keep, rate, l2, .. } = self.descent(slice.name(), step);
