@@ -6,7 +6,7 @@ use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::layers::Projection;
-use crate::params::{Name, Params};
+use crate::params::{Beside, Name, Params, Parts};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, Zero};
 
@@ -118,12 +118,16 @@ macro_rules! chain {
                 mut sets: [&mut Self; SETS],
                 parent: Option<&Name<'_>>,
                 visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-            ) {
-                $($stage::visit_mut(
-                    sets.each_mut().map(|set| &mut set.$i),
-                    Some(&Name::stage(parent, $i)),
-                    visitor,
-                );)+
+            ) where
+                Beside: Parts<SETS>,
+            {
+                $(if $stage::COUNT > 0 {
+                    $stage::visit_mut(
+                        Beside::parts(&mut sets, |set| &mut set.$i),
+                        Some(&Name::stage(parent, $i)),
+                        visitor,
+                    );
+                })+
             }
         }
 
