@@ -111,7 +111,8 @@ macro_rules! chain {
             const STAGES: usize = [$($i),+].len();
 
             fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
-                $(self.$i.visit(Some(&Name::stage(parent, $i)), visitor);)+
+                let mut name = Name::stage(parent, 0);
+                $(self.$i.visit(Some(name.at_stage($i)), visitor);)+
             }
 
             fn visit_mut<const SETS: usize>(
@@ -121,10 +122,11 @@ macro_rules! chain {
             ) where
                 Beside: Parts<SETS>,
             {
+                let mut name = Name::stage(parent, 0);
                 $(if $stage::COUNT > 0 {
                     $stage::visit_mut(
                         Beside::parts(&mut sets, |set| &mut set.$i),
-                        Some(&Name::stage(parent, $i)),
+                        Some(name.at_stage($i)),
                         visitor,
                     );
                 })+

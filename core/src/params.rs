@@ -28,6 +28,12 @@ impl<'a> Name<'a> {
         Self { parent, part: Part::Stage(index) }
     }
 
+    /// The same place, but stage `index`.
+    pub(crate) const fn at_stage(&mut self, index: usize) -> &Self {
+        self.part = Part::Stage(index);
+        self
+    }
+
     /// The name of a layer's own array, say `weight`, within the layer's name `parent`.
     pub const fn leaf(parent: Option<&'a Self>, name: &'static str) -> Self {
         Self { parent, part: Part::Leaf(name) }
