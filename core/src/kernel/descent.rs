@@ -3,6 +3,19 @@
 //! A step that is refused changes nothing. Where bounds of all magnitudes are known and a rule's settings are [`tame`], nothing can
 //! overflow, and one pass is enough; it finds the bounds for the next step. Where none are known, as for the first step, a pass finds
 //! them. Otherwise a step runs twice: first dry, to see whether every result is finite, then for good. All give the same bits.
+//!
+//! | rule | mathematics | for each weight | floor | reached |
+//! |---|---|---|---|---|
+//! | SGD | `w = w - rate g` | 2 loads, 1 multiply, 1 add, 1 store | 5 | 5.7 |
+//! | with a mean or decay | `w = keep w - rate (scale g)` | 2 multiplies more | 7 | 7.7 |
+//! | momentum | `m = μ m + g`, `w = w - rate m` | 3 loads, 2 multiplies, 2 adds, 2 stores | 9 | compiled Rust |
+//! | Adam | `m`, `v` averages; `w = w - rate (m / (√v root + ε))` | 4 loads, 7 multiplies, 4 adds, 1 division, 1 root, 3 stores | 46 | compiled Rust |
+//!
+//! Cycles as on the page of [dense layers](crate::kernel::dense). Bias corrections are running products, so no power is computed; a square
+//! root is the FPU's instruction. A bound for SGD comes from settings alone, so its pass need not look at what it writes.
+//!
+//! What did not pay: a visitor that the compiler inlines at each of a step's passes, with a copy of the rule for each array of the
+//! network. It cost 1.3 KB a layer, for 1 % of the cycles of a step of 64-32-10. Passes share one place where a network is visited.
 
 use backpass_arch as arch;
 

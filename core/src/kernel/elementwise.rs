@@ -1,6 +1,10 @@
 //! Passes over all elements of an activation, a parameter or a sample.
 //!
 //! A backward function finds dL/dy in `dy` and what the forward pass left in `x`; it leaves dL/dx in `x`.
+//!
+//! On a Cortex-M4F, for each element: ReLU 1 load, 1 comparison, 1 move, 1 store, 5.8 cycles against a floor of 5 (`it` takes one); the sum of
+//! magnitudes, which says that all are finite, 1 load, 1 absolute value, 1 add, 3.5 against 3; a copy 2.1 against 2. One loop
+//! for all shapes: inlined, each layer would have an unrolled one of its own.
 
 use backpass_arch as arch;
 
