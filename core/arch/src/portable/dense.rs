@@ -214,3 +214,88 @@ fn finish(lanes: [f32; LANES], row_rest: &[f32], dy_rest: &[f32]) -> f32 {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// Numbers from -1 to 1, some of them zero.
+    fn numbers(seed: u32, count: usize) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(2_654_435_761);
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if state >> 30 == 0 { 0.0 } else { (state >> 8) as f32 / 8_388_608.0 - 1.0 }
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    #[test]
+    fn a_product_sums_in_the_documented_order_for_every_width_and_stride() {
+        for (outputs, inputs, extra) in (0..40).flat_map(|o| [(o, 0, 0), (o, 1, 2), (o, 5, 0), (o, 6, 3)]) {
+            let stride = outputs + extra;
+            let (x, w, b) = (numbers(1, inputs), numbers(2, inputs * stride), numbers(3, outputs));
+            for (start, first) in
+                [(Start::Zero, vec![0.0; outputs]), (Start::At(&b), b.clone()), (Start::Kept, vec![0.5; outputs])]
+            {
+                let mut y = vec![0.5; outputs];
+                product(&x, &w, stride, start, &mut y);
+                let mut expected = first;
+                for (j, sum) in expected.iter_mut().enumerate() {
+                    (0..inputs).filter(|i| x[*i] != 0.0).for_each(|i| *sum += x[i] * w[i * stride + j]);
+                }
+                assert_eq!(bits(&y), bits(&expected), "{inputs} inputs, {outputs} outputs");
+            }
+        }
+    }
+
+    #[test]
+    fn outer_products_and_rows_follow_their_formulas() {
+        for (rows, len) in (0..21).flat_map(|len| [(1, len), (4, len), (7, len)]) {
+            let (x, d, w) = (numbers(4, rows), numbers(5, len), numbers(6, rows * len));
+            let (mut first, mut added, mut descended) = (w.clone(), w.clone(), w.clone());
+            outer(&x, &d, &mut first);
+            add_outer(&x, &d, &mut added);
+            descend_outer(&x, &d, &mut descended, 0.25);
+            let (mut dx, mut first_rows, mut added_rows, mut descended_rows) =
+                (x.clone(), w.clone(), w.clone(), w.clone());
+            outer_rows(&mut dx, &w, &d, &mut first_rows);
+            add_outer_rows(&mut x.clone(), &w, &d, &mut added_rows);
+            descend_rows(&mut x.clone(), &mut descended_rows, &d, 0.25);
+            for (i, x) in x.iter().enumerate() {
+                let row = &w[i * len..][..len];
+                for (j, d) in d.iter().enumerate() {
+                    let at = i * len + j;
+                    assert_eq!(first[at], x * d);
+                    assert_eq!(added[at], row[j] + x * d);
+                    assert_eq!(descended[at], row[j] - 0.25 * (x * d));
+                }
+                if len > 0 {
+                    assert_eq!(dx[i], if *x == 0.0 { 0.0 } else { dot(row, &d) });
+                }
+            }
+            if len > 0 {
+                assert_eq!([first_rows, added_rows, descended_rows], [first, added, descended]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_computed() {
+        let mut y = [7.0; 3];
+        product(&[1.0, 2.0], &[1.0; 5], 3, Start::Kept, &mut y);
+        assert_eq!(y, [7.0; 3]);
+        let mut matrix = [7.0; 5];
+        outer(&[1.0, 2.0], &[1.0; 3], &mut matrix);
+        add_outer(&[1.0, 2.0], &[1.0; 3], &mut matrix);
+        descend_outer(&[1.0, 2.0], &[1.0; 3], &mut matrix, 1.0);
+        descend_rows(&mut [1.0, 2.0], &mut matrix, &[1.0; 3], 1.0);
+        assert_eq!(matrix, [7.0; 5]);
+    }
+}

@@ -46,3 +46,51 @@ pub fn copy(from: &[f32], to: &mut [f32]) {
 pub fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_follows_its_formula_and_factors_of_one_leave_their_operation_out() {
+        let (weight, gradient) = ([0.3, -0.7, -0.0, 5.0, 1.1], [0.2, 0.4, 0.0, -2.0, 0.9]);
+        for (keep, scale, l2) in [(1.0, 1.0, 0.0), (0.9, 1.0, 0.0), (1.0, 0.5, 0.0), (0.9, 0.5, 0.01), (1.0, 1.0, 0.01)]
+        {
+            let mut stepped = weight;
+            descend(&mut stepped, &gradient, Descent { keep, rate: 0.1, scale, l2 });
+            for ((stepped, w), g) in stepped.iter().zip(weight).zip(gradient) {
+                let g = if l2 == 0.0 { scale * g } else { scale * g + l2 * w };
+                assert_eq!(stepped.to_bits(), (keep * w - 0.1 * g).to_bits());
+            }
+        }
+    }
+
+    #[test]
+    fn a_magnitude_is_a_bound_and_tells_what_is_not_finite() {
+        for len in 0..30 {
+            let mut values = [-0.5; 30];
+            assert_eq!(magnitude(&values[..len]), 0.5 * len as f32);
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].iter().filter(|_| len > 0) {
+                values[len / 2] = *bad;
+                assert!(!magnitude(&values[..len]).is_finite());
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_are_copied_as_both_have() {
+        let mut to = [0.0; 3];
+        copy(&[1.0, 2.0], &mut to);
+        assert_eq!(to, [1.0, 2.0, 0.0]);
+        copy(&[4.0; 9], &mut to);
+        assert_eq!(to, [4.0; 3]);
+    }
+
+    #[test]
+    fn a_root_is_that_of_the_standard_library() {
+        for bits in (0..=u32::MAX).step_by(65_521) {
+            let x = f32::from_bits(bits);
+            assert!(sqrt(x).to_bits() == x.sqrt().to_bits() || x.sqrt().is_nan() && sqrt(x).is_nan(), "{x:e}");
+        }
+    }
+}
