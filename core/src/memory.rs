@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::descend::{Descend, First, InPlace};
+use crate::descend::{Descend, First, InPlace, largest};
 use crate::layer::Layer;
 use crate::optimizer::{Optimizer, State};
 use crate::params::Params;
@@ -52,6 +52,12 @@ pub trait Training<N: Layer<X>, X> {
     type Moments: Zero + AsRef<[N::Params]> + AsMut<[N::Params]>;
     /// What is kept for the whole network.
     type State: State;
+
+    /// An upper bound of the magnitudes of new parameters; infinite to let the first step find one.
+    fn bound(params: &N::Params) -> f32 {
+        let _ = params;
+        f32::INFINITY
+    }
 }
 
 impl<N: Layer<X>, X, O: Optimizer> Training<N, X> for O {
@@ -64,6 +70,10 @@ impl<N: Descend<X>, X> Training<N, X> for InPlace {
     type Gradients = N::Shared<First>;
     type Moments = [N::Params; 0];
     type State = ();
+
+    fn bound(params: &N::Params) -> f32 {
+        largest(params)
+    }
 }
 
 /// How many samples were seen.

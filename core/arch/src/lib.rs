@@ -246,16 +246,16 @@ impl Window {
     }
 }
 
-impl Runs {
-    /// The runs, or none if they do not end within so many inputs and weights, for products with `width` outputs.
-    fn inside(self, x: usize, weight: usize, width: usize) -> Self {
-        let Self { rows, count, x_step, weight_step, stride } = self;
-        let (Some(last_row), Some(last)) = (rows.checked_sub(1), count.checked_sub(1)) else {
-            return Self { rows: 0, ..self };
-        };
-        let x_end = last_row.saturating_mul(x_step).saturating_add(count);
-        let weight_start = last_row.saturating_mul(weight_step).saturating_add(last.saturating_mul(stride));
-        let fits = x_end <= x && weight_start.saturating_add(width) <= weight;
-        Self { rows: if fits { rows } else { 0 }, ..self }
+/// Whether there are `rows` of `columns` elements, at least one of both, the rows `stride` apart, within so many elements.
+fn has_rows(rows: usize, columns: usize, stride: usize, len: usize) -> bool {
+    rows > 0 && columns > 0 && (rows - 1).saturating_mul(stride).saturating_add(columns) <= len
+}
+
+/// Leaves in `y` what sums start from.
+fn begin(start: Start<'_>, y: &mut [f32]) {
+    match start {
+        Start::Zero => y.fill(0.0),
+        Start::At(values) => copy(values, y),
+        Start::Kept => {}
     }
 }
