@@ -160,12 +160,23 @@ pub const DEEPER: &[Workload] = &rows![
     "12 layers of 128" growth::Deep12,
 ];
 
-/// Networks with more and more dense layers, all of different shapes.
-pub const MORE_LAYERS: &[(u32, Workload)] = &{
+/// Networks with more and more dense layers, all of different shapes, by kind of memory.
+pub const MORE_LAYERS: &[(&str, &[(u32, Workload)])] = &[("gradients", WITH_GRADIENTS), ("in-place", IN_PLACE)];
+
+const WITH_GRADIENTS: &[(u32, Workload)] = &{
     let [two, four, eight] = rows![
         "2 dense layers" growth::Layers2,
         "4 dense layers" growth::Layers4,
         "8 dense layers" growth::Layers8,
+    ];
+    [(2, two), (4, four), (8, eight)]
+};
+
+const IN_PLACE: &[(u32, Workload)] = &{
+    let [two, four, eight] = rows![
+        "2 dense layers" growth::in_place::Layers2,
+        "4 dense layers" growth::in_place::Layers4,
+        "8 dense layers" growth::in_place::Layers8,
     ];
     [(2, two), (4, four), (8, eight)]
 };

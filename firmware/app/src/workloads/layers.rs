@@ -117,10 +117,7 @@ pub type Concat = Alone<
 >;
 /// A branch of one 3x3 convolution beside a 1x1 convolution, both of half the size.
 pub type ResidualProjection = Alone<
-    backpass::ResidualProjection<
-        backpass::Conv2d<Image<4, 4, 16>, 3, 2>,
-        backpass::Conv2d<Image<4, 4, 16>, 1, 2>,
-    >,
+    backpass::ResidualProjection<backpass::Conv2d<Image<4, 4, 16>, 3, 2>, backpass::Conv2d<Image<4, 4, 16>, 1, 2>>,
     Image<8, 8, 8>,
 >;
 

@@ -15,8 +15,8 @@ use core::marker::PhantomData;
 
 use backpass::memory::Training as Learns;
 use backpass::{
-    Conv2d, CrossEntropy, Dense, Descend, Flatten, Image, InPlace, Layer, Learner, Loss, MaxPool, MeanSquaredError, Memory,
-    Params, Relu, Rng, Sgd, Tensor,
+    Conv2d, CrossEntropy, Dense, Descend, Flatten, Image, InPlace, Layer, Learner, Loss, MaxPool, MeanSquaredError,
+    Memory, Params, Relu, Rng, Sgd, Tensor,
 };
 
 use crate::mlperf_tiny::{Autoencoder, DsCnn, MobileNet, Photo, ResNet8, Scene, Sound, Speech};
@@ -320,9 +320,8 @@ mod tests {
             W1::<InPlace>::draw(&mut without, &mut other);
             assert!(W1::<Sgd>::step(&mut with) && W1::<InPlace>::step(&mut without));
         }
-        let learned = |memory: &mut _| {
-            Learner::new(memory, Digits::default(), CrossEntropy, Sgd::new(0.0)).params().0.weight
-        };
+        let learned =
+            |memory: &mut _| Learner::new(memory, Digits::default(), CrossEntropy, Sgd::new(0.0)).params().0.weight;
         let in_place = Learner::new(&mut without.memory, Digits::default(), CrossEntropy, InPlace::new(0.0));
         assert_eq!(learned(&mut with.memory), in_place.params().0.weight);
     }
