@@ -226,8 +226,8 @@ const FUNCTIONS: &[(&str, Case)] = &[
         })
     }),
     ("dot", |c| {
-        let (len, shorter) = lengths(c);
-        both!(c, len, |v| [arch::dot(&v.a[..len], &v.b[..shorter]), 0.0, 0.0, 0.0]);
+        let (len, _) = lengths(c);
+        both!(c, len, |v| [arch::dot(&v.a[..len], &v.b[..len]), 0.0, 0.0, 0.0]);
     }),
     ("magnitude", |c| {
         let (len, _) = lengths(c);
