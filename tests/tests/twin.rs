@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use backpass_app::every::{self, Trained};
-use backpass_sim::board::{self, BoardError, BoardLog, Comparison, Image, Line, Machine, Profile};
+use backpass_sim::board::{self, BoardLog, Comparison, Image, Line, Machine, Profile};
 use libtest_mimic::{Arguments, Failed, Trial};
 use object::{Object, ObjectSection, ObjectSymbol};
 
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let required = std::env::var("BACKPASS_REQUIRE_QEMU").is_ok_and(|value| value == "1");
     let mut trials = Vec::new();
     for machine in Machine::ALL {
-        let obstacle = obstacle(machine);
+        let obstacle = board::obstacle(machine);
         let ignored = obstacle.is_some() && !required;
         if let (Some(reason), true) = (&obstacle, ignored) {
             // Straight to standard error: not captured, so that it is seen.
@@ -41,15 +41,6 @@ fn main() -> ExitCode {
     // Builds share a lock and the processors; one after another they are no slower.
     arguments.test_threads.get_or_insert(1);
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// What keeps a machine's tests from running.
-fn obstacle(machine: Machine) -> Option<String> {
-    let qemu = Command::new("qemu-system-arm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if qemu.is_err() {
-        return Some(BoardError::QemuMissing.to_string());
-    }
-    board::check_target(machine).err().map(|error| error.to_string())
 }
 
 fn build(image: Image, machine: Machine, profile: Profile) -> Result<PathBuf, Failed> {

@@ -34,6 +34,8 @@ pub enum Image {
     Every,
     /// The same without any panic function to link with; in release only.
     NoPanic,
+    /// The FPU's loops against those in plain Rust; for cores with an FPU.
+    Arch,
 }
 
 impl Image {
@@ -42,6 +44,7 @@ impl Image {
             Self::Digits => "backpass-qemu",
             Self::Every => "every",
             Self::NoPanic => "no-panic",
+            Self::Arch => "arch",
         }
     }
 }
@@ -89,6 +92,16 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
 /// [`BoardError::TargetMissing`] says how to install it; [`BoardError::Start`] if there is no Rust at all.
 pub fn check_target(machine: Machine) -> Result<(), BoardError> {
     check_target_of(machine.target())
+}
+
+/// What keeps a machine from being emulated, in words.
+#[must_use]
+pub fn obstacle(machine: Machine) -> Option<String> {
+    let qemu = Command::new("qemu-system-arm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if qemu.is_err() {
+        return Some(BoardError::QemuMissing.to_string());
+    }
+    check_target(machine).err().map(|error| error.to_string())
 }
 
 /// Looks for a Rust target.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use emulator::run;
-pub use image::{Image, Profile, build, check_target};
+pub use image::{Image, Profile, build, check_target, obstacle};
 pub use log::{BoardLog, Line};
 pub use machine::Machine;
 pub use twin::Comparison;
