@@ -65,7 +65,27 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
     ///
     /// A sample that is not finite gives an output that need not be finite.
     pub fn predict(&mut self, sample: &X) -> &N::Output {
-        forward(&self.network, self.memory, sample, Pass::Predicting)
+        self.predict_with(|input| copy(sample, input))
+    }
+
+    /// [`predict`](Self::predict) of a sample that `fill` writes straight into the network's input, which lies in
+    /// [`Memory`]: there is no other copy of it. `fill` sets every element; what stands there is of no use.
+    ///
+    /// ```
+    /// # use backpass::{CrossEntropy, Dense, Learner, Memory, Sgd, stream::Window};
+    /// # let mut memory = Memory::<(backpass::Flatten<60>, Dense<2>), [[f32; 3]; 20], Sgd>::new();
+    /// # let mut learner = Learner::new(&mut memory, Default::default(), CrossEntropy, Sgd::new(0.5));
+    /// let mut window = Window::<20, 3, 10>::new();
+    /// for _ in 0..100 {
+    ///     if window.push(&[0.0, 0.1, 9.8])? {
+    ///         learner.predict_with(|input| window.write(input));
+    ///     }
+    /// }
+    /// # Ok::<(), backpass::stream::SampleError>(())
+    /// ```
+    pub fn predict_with(&mut self, fill: impl FnOnce(&mut X)) -> &N::Output {
+        fill(&mut self.memory.input);
+        forward(&self.network, self.memory, Pass::Predicting)
     }
 
     /// The loss on a sample, and the output, without learning from it. The loss is 0 where the target is one that the
@@ -78,10 +98,27 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
     where
         L: Loss<N::Output, T>,
     {
+        self.evaluate_with(|input| copy(sample, input), target)
+    }
+
+    /// [`evaluate`](Self::evaluate) of a sample that `fill` writes straight into the network's input; see
+    /// [`predict_with`](Self::predict_with).
+    ///
+    /// # Errors
+    /// As for [`evaluate`](Self::evaluate).
+    pub fn evaluate_with<T: ?Sized>(
+        &mut self,
+        fill: impl FnOnce(&mut X),
+        target: &T,
+    ) -> Result<(f32, &N::Output), ObserveError>
+    where
+        L: Loss<N::Output, T>,
+    {
         let Self { memory, network, loss, .. } = self;
-        check_sample(sample)?;
+        fill(&mut memory.input);
+        check_sample(&memory.input)?;
         loss.check(target)?;
-        let output = forward(network, memory, sample, Pass::Predicting);
+        let output = forward(network, memory, Pass::Predicting);
         let value = loss.loss(output, target);
         if value.is_finite() { Ok((value, output)) } else { Err(ObserveError::Loss) }
     }
@@ -132,18 +169,27 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
         self.memory.counters.refused
     }
 
-    /// The loss of a training pass, whose gradient is left in the place of the output; `None` if the loss ignores the target.
-    fn forward_to_loss<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<Option<f32>, ObserveError>
+    pub(crate) const fn memory(&self) -> &Memory<N, X, O> {
+        self.memory
+    }
+
+    pub(crate) const fn memory_mut(&mut self) -> &mut Memory<N, X, O> {
+        self.memory
+    }
+
+    /// The loss of a training pass on the sample in the input, whose gradient is left in the place of the output; `None` if
+    /// the loss ignores the target.
+    fn forward_to_loss<T: ?Sized>(&mut self, target: &T) -> Result<Option<f32>, ObserveError>
     where
         L: Loss<N::Output, T>,
     {
-        check_sample(sample)?;
+        check_sample(&self.memory.input)?;
         self.loss.check(target)?;
         if self.loss.is_ignored(target) {
             return Ok(None);
         }
         let pass = Pass::training(self.memory.counters.stream);
-        let output = forward(&self.network, self.memory, sample, pass);
+        let output = forward(&self.network, self.memory, pass);
         let loss = self.loss.gradient(output, target, self.network.output_gradient(WANT));
         if loss.is_finite() { Ok(Some(loss)) } else { Err(ObserveError::Loss) }
     }
@@ -164,7 +210,20 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
     where
         L: Loss<N::Output, T>,
     {
-        let result = self.accumulate(sample, target);
+        self.observe_with(|input| copy(sample, input), target)
+    }
+
+    /// [`observe`](Self::observe) of a sample that `fill` writes straight into the network's input; see
+    /// [`predict_with`](Self::predict_with).
+    ///
+    /// # Errors
+    /// As for [`observe`](Self::observe).
+    pub fn observe_with<T: ?Sized>(&mut self, fill: impl FnOnce(&mut X), target: &T) -> Result<f32, ObserveError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        fill(&mut self.memory.input);
+        let result = self.accumulate(target);
         let counters = &mut self.memory.counters;
         counters.count(&result);
         if let Ok(Some(_)) = result {
@@ -204,7 +263,19 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
     where
         L: Loss<N::Output, T>,
     {
-        let loss = self.observe(sample, target)?;
+        self.train_with(|input| copy(sample, input), target)
+    }
+
+    /// [`train`](Self::train) on a sample that `fill` writes straight into the network's input; see
+    /// [`predict_with`](Self::predict_with).
+    ///
+    /// # Errors
+    /// As for [`train`](Self::train).
+    pub fn train_with<T: ?Sized>(&mut self, fill: impl FnOnce(&mut X), target: &T) -> Result<f32, TrainError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        let loss = self.observe_with(fill, target)?;
         match self.update() {
             // Nothing is pending only after a sample that the loss ignores.
             Ok(()) | Err(UpdateError::NothingObserved) => Ok(loss),
@@ -237,11 +308,11 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
     }
 
     /// The loss; `None` if the loss ignores the target.
-    fn accumulate<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<Option<f32>, ObserveError>
+    fn accumulate<T: ?Sized>(&mut self, target: &T) -> Result<Option<f32>, ObserveError>
     where
         L: Loss<N::Output, T>,
     {
-        let Some(loss) = self.forward_to_loss(sample, target)? else { return Ok(None) };
+        let Some(loss) = self.forward_to_loss(target)? else { return Ok(None) };
         let Memory { params, gradients, input, tape, counters, bounds, .. } = &mut *self.memory;
         let first = counters.pending == 0;
         let mut bound = if first { 0.0 } else { bounds.gradients };
@@ -269,17 +340,30 @@ impl<N: Descend<X>, X: Tensor, L> Learner<'_, N, X, L, InPlace> {
     where
         L: Loss<N::Output, T>,
     {
-        let result = self.descend(sample, target);
+        self.train_with(|input| copy(sample, input), target)
+    }
+
+    /// [`train`](Self::train) on a sample that `fill` writes straight into the network's input; see
+    /// [`predict_with`](Self::predict_with).
+    ///
+    /// # Errors
+    /// As for [`train`](Self::train).
+    pub fn train_with<T: ?Sized>(&mut self, fill: impl FnOnce(&mut X), target: &T) -> Result<f32, TrainError>
+    where
+        L: Loss<N::Output, T>,
+    {
+        fill(&mut self.memory.input);
+        let result = self.descend(target);
         self.memory.counters.count(&result);
         Ok(result?.unwrap_or_default())
     }
 
     /// The loss; `None` if the loss ignores the target.
-    fn descend<T: ?Sized>(&mut self, sample: &X, target: &T) -> Result<Option<f32>, ObserveError>
+    fn descend<T: ?Sized>(&mut self, target: &T) -> Result<Option<f32>, ObserveError>
     where
         L: Loss<N::Output, T>,
     {
-        let Some(loss) = self.forward_to_loss(sample, target)? else { return Ok(None) };
+        let Some(loss) = self.forward_to_loss(target)? else { return Ok(None) };
         let Memory { params, gradients, input, tape, bounds, .. } = &mut *self.memory;
         // A bound grows step by step; the largest magnitude itself may be far below it.
         if !is_safe(2.0 * bounds.values) {
@@ -298,12 +382,14 @@ const WANT: InputGradient = InputGradient::Unused;
 fn forward<'m, N: Layer<X>, X: Tensor, O: Training<N, X>>(
     network: &N,
     memory: &'m mut Memory<N, X, O>,
-    sample: &X,
     pass: Pass,
 ) -> &'m mut N::Output {
     let Memory { params, input, tape, .. } = memory;
-    elementwise::copy(sample.flat(), input.flat_mut());
     network.forward(params, input, tape, pass)
+}
+
+fn copy<X: Tensor>(sample: &X, input: &mut X) {
+    elementwise::copy(sample.flat(), input.flat_mut());
 }
 
 fn check_sample<X: Tensor>(sample: &X) -> Result<(), ObserveError> {
@@ -413,6 +499,26 @@ mod tests {
         assert!(learner.gradients().is_none());
         assert_eq!(learner.update(), Err(UpdateError::NothingObserved));
         assert_eq!((learner.observed(), learner.pending(), learner.refused()), (2, 0, 1));
+    }
+
+    #[test]
+    fn a_sample_written_into_the_input_is_learned_from_like_one_that_is_copied_there() {
+        let (mut written, mut copied) = (Memory::new(), Memory::new());
+        let mut written = Learner::new(&mut written, NET, CrossEntropy, Adam::new(0.01));
+        let mut copied = Learner::new(&mut copied, NET, CrossEntropy, Adam::new(0.01));
+        written.initialize(3);
+        copied.initialize(3);
+        let fill = |input: &mut [f32; 4]| *input = SAMPLE;
+        assert_eq!(written.predict_with(fill), copied.predict(&SAMPLE));
+        assert_eq!(written.evaluate_with(fill, &1), copied.evaluate(&SAMPLE, &1));
+        assert_eq!(written.observe_with(fill, &1), copied.observe(&SAMPLE, &1));
+        assert_eq!(written.train_with(fill, &2), copied.train(&SAMPLE, &2));
+        assert_eq!(state(&written), state(&copied));
+        let fill = |input: &mut [f32; 4]| *input = [0.0, 1.0, f32::NAN, 0.0];
+        assert_eq!(written.observe_with(fill, &1), Err(ObserveError::Sample { index: 2 }));
+        assert_eq!(written.evaluate_with(fill, &1).map(|_| ()), Err(ObserveError::Sample { index: 2 }));
+        assert_eq!(state(&written), state(&copied));
+        assert_eq!(written.refused(), 1);
     }
 
     #[test]

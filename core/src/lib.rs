@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod checkpoint;
 pub mod descend;
 pub mod error;
 #[cfg(feature = "defmt")]
@@ -25,6 +26,7 @@ pub mod optimizer;
 pub mod params;
 pub mod rng;
 pub mod schedule;
+pub mod stream;
 pub mod streaming;
 pub mod tensor;
 

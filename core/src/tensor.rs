@@ -21,6 +21,18 @@ impl Zero for u32 {
     const ZERO: Self = 0;
 }
 
+impl Zero for u8 {
+    const ZERO: Self = 0;
+}
+
+impl Zero for u16 {
+    const ZERO: Self = 0;
+}
+
+impl Zero for usize {
+    const ZERO: Self = 0;
+}
+
 impl Zero for () {
     const ZERO: Self = ();
 }

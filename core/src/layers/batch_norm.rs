@@ -69,10 +69,10 @@ impl<C: Tensor> Params for BatchNormParams<C> {
     const COUNT: usize = 4 * C::LEN;
 
     fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
-        visitor(Name::leaf(parent, "weight"), self.weight.flat());
-        visitor(Name::leaf(parent, "bias"), self.bias.flat());
-        visitor(Name::statistic(parent, "running_mean"), self.running_mean.flat());
-        visitor(Name::statistic(parent, "running_var"), self.running_var.flat());
+        visitor(Name::leaf(parent, "weight").of::<C>(), self.weight.flat());
+        visitor(Name::leaf(parent, "bias").of::<C>(), self.bias.flat());
+        visitor(Name::statistic(parent, "running_mean").of::<C>(), self.running_mean.flat());
+        visitor(Name::statistic(parent, "running_var").of::<C>(), self.running_var.flat());
     }
 
     fn visit_mut<const SETS: usize>(
@@ -163,6 +163,7 @@ impl<X: Tensor> Layer<X> for BatchNorm {
     type Output = X;
     type Params = BatchNormParams<X::Channels>;
     type Tape = X;
+    const NAME: &'static str = "BatchNorm";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 
