@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let required = std::env::var("BACKPASS_REQUIRE_QEMU").is_ok_and(|value| value == "1");
     let mut trials = vec![Trial::test("square_roots_are_exactly_rounded", roots)];
     for machine in MACHINES {
-        let obstacle = board::obstacle(machine);
+        let obstacle = board::check(machine).err().map(|error| error.to_string());
         let ignored = obstacle.is_some() && !required;
         if let (Some(reason), true) = (&obstacle, ignored) {
             // Straight to standard error: not captured, so that it is seen.

@@ -81,7 +81,7 @@ fn many() -> Result<(), Failed> {
     meter.count_all::<Failed>(
         &jobs,
         |_| begun += 1,
-        |_, row, ..| {
+        |_, row, _, _| {
             rows.push(row);
             Ok(())
         },

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let required = std::env::var("BACKPASS_REQUIRE_QEMU").is_ok_and(|value| value == "1");
     let mut trials = Vec::new();
     for machine in Machine::ALL {
-        let obstacle = board::obstacle(machine);
+        let obstacle = board::check(machine).err().map(|error| error.to_string());
         let ignored = obstacle.is_some() && !required;
         if let (Some(reason), true) = (&obstacle, ignored) {
             // Straight to standard error: not captured, so that it is seen.

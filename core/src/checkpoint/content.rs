@@ -63,6 +63,8 @@ pub(crate) fn describe<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?
         Some(Part::Moments)
     } else if gradients.is_some_and(|gradients| !largest(gradients).is_finite()) {
         Some(Part::Gradients)
+    } else if !memory.state.is_valid() {
+        Some(Part::State)
     } else {
         (!valid).then_some(Part::Extra)
     };
@@ -108,10 +110,11 @@ pub(crate) fn load<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?Size
         Part::Moments => memory.moments.as_mut().iter_mut().for_each(|moment| get(moment, archive)),
         Part::State => {
             let mut state = memory.state;
-            state.words(&mut |word| {
-                archive.u32(word);
-            });
-            memory.state = state;
+            state.words(&mut |word| *word = archive.u32(word));
+            archive.require(state.is_valid());
+            if archive.mode == Mode::Load {
+                memory.state = state;
+            }
         }
         Part::Gradients => {
             if stored.counters.pending > 0 {
@@ -131,9 +134,10 @@ pub(crate) fn load<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?Size
 pub(crate) fn finish<N: Layer<X>, X: Tensor, O: Training<N, X>>(memory: &mut Memory<N, X, O>, stored: &Contents) {
     let Memory { params, gradients, moments, counters, bounds, .. } = memory;
     *counters = stored.counters;
-    // Bounds that are too low, or NaN, would let a step overflow; infinity only costs a step its short cut.
-    let values = moments.as_ref().iter().fold(largest(params), |bound, moment| larger(bound, largest(moment)));
-    bounds.values = if stored.bounds.values >= values { stored.bounds.values } else { f32::INFINITY };
+    // Bounds that are too low, or NaN, would let a step overflow; infinity only costs the next step its short cut. That one must not
+    // be taken by moments that no step has left, such as a negative second one.
+    let is_known = moments.as_ref().is_empty() && stored.bounds.values >= largest(params);
+    bounds.values = if is_known { stored.bounds.values } else { f32::INFINITY };
     let accumulated = O::accumulated(gradients).filter(|_| counters.pending > 0).map_or(0.0, largest);
     bounds.gradients = larger(accumulated, stored.bounds.gradients);
 }

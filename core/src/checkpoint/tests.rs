@@ -718,3 +718,32 @@ fn learning_in_place_is_kept_too() {
     assert_eq!(whole.params(), resumed.params());
     assert_eq!(resumed.observed(), 5);
 }
+
+#[test]
+fn what_no_step_can_have_left_is_not_loaded_or_not_stepped_from() {
+    // Both checkpoints: header, 43 parameters, two moments of 43, two corrections.
+    let change = |store: &mut Store<Small>, at: usize, value: f32| {
+        for slot in [0, 8 * 256] {
+            let image = &mut store.flash_mut().bytes[slot..];
+            image[at..at + 4].copy_from_slice(&value.to_le_bytes());
+            seal(image);
+        }
+    };
+    let state = HEADER as usize + 3 * 4 * 43;
+    for (at, value) in [(state, -0.1), (state + 4, 1.5), (state + 4, f32::NAN)] {
+        twice(|store, learner, [_, second]| {
+            change(store, at, value);
+            assert_eq!(store.load(learner, &mut beside()), Err(Error::Damaged { part: Part::State }));
+            assert_eq!(bits(learner), second);
+        });
+    }
+    // The root of a negative second moment is no number.
+    twice(|store, learner, _| {
+        change(store, HEADER as usize + 2 * 4 * 43, -1e3);
+        store.load(learner, &mut beside()).unwrap();
+        learner.observe(&[0.5, -1.0, 2.0, 0.25], &1).unwrap();
+        let before = bits(learner);
+        assert_eq!(learner.update(), Err(crate::UpdateError::NotFinite));
+        assert_eq!(bits(learner)[3..], before[3..]);
+    });
+}

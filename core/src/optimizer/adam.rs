@@ -92,6 +92,10 @@ impl State for AdamState {
         self.correction1.words(visitor);
         self.correction2.words(visitor);
     }
+
+    fn is_valid(&self) -> bool {
+        [self.correction1, self.correction2].iter().all(|correction| (0.0..=1.0).contains(correction))
+    }
 }
 
 impl Optimizer for Adam {

@@ -56,6 +56,10 @@ impl<O: State, S: State> State for ScheduledState<O, S> {
         self.schedule.words(visitor);
         self.optimizer.words(visitor);
     }
+
+    fn is_valid(&self) -> bool {
+        self.schedule.is_valid() && self.optimizer.is_valid()
+    }
 }
 
 impl<O: Optimizer, S: Schedule> Scheduled<O, S> {

@@ -21,6 +21,11 @@ pub trait State: Zero + Copy {
     /// Calls `visitor` with each number, always in the same order: counters as they are, an `f32` as its bits. What the
     /// visitor leaves there is the new number.
     fn words(&mut self, visitor: &mut dyn FnMut(&mut u32));
+
+    /// Whether steps can have led here. A [checkpoint](crate::checkpoint) with anything else is not loaded.
+    fn is_valid(&self) -> bool {
+        true
+    }
 }
 
 impl State for () {

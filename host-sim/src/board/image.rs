@@ -36,6 +36,8 @@ pub enum Image {
     NoPanic,
     /// The FPU's loops against those in plain Rust; for cores with an FPU.
     Arch,
+    /// Learning that goes on from checkpoints in a file.
+    Resume,
 }
 
 impl Image {
@@ -45,6 +47,7 @@ impl Image {
             Self::Every => "every",
             Self::NoPanic => "no-panic",
             Self::Arch => "arch",
+            Self::Resume => "resume",
         }
     }
 }
@@ -92,16 +95,6 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
 /// [`BoardError::TargetMissing`] says how to install it; [`BoardError::Start`] if there is no Rust at all.
 pub fn check_target(machine: Machine) -> Result<(), BoardError> {
     check_target_of(machine.target())
-}
-
-/// What keeps a machine from being emulated, in words.
-#[must_use]
-pub fn obstacle(machine: Machine) -> Option<String> {
-    let qemu = Command::new("qemu-system-arm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if qemu.is_err() {
-        return Some(BoardError::QemuMissing.to_string());
-    }
-    check_target(machine).err().map(|error| error.to_string())
 }
 
 /// Looks for a Rust target.
