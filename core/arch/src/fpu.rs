@@ -35,7 +35,7 @@ mod descent;
 mod pass;
 mod pool;
 
-pub use conv::{descend_sums, meet, sums};
+pub use conv::{descend_sums, meet, meet_input, sums};
 pub use dense::{add_outer, add_outer_rows, descend_outer, descend_rows, dot, outer, outer_rows, product};
 pub use depthwise::{add_window, meet_window};
 pub use descent::{copy, descend, magnitude, sqrt};

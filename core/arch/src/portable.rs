@@ -2,12 +2,12 @@
 
 pub(crate) mod conv;
 mod dense;
-mod depthwise;
+pub(crate) mod depthwise;
 mod descent;
 pub(crate) mod pass;
 pub(crate) mod pool;
 
-pub use conv::{descend_sums, meet, sums};
+pub use conv::{descend_sums, meet, meet_input, sums};
 pub use dense::{add_outer, add_outer_rows, descend_outer, descend_rows, dot, outer, outer_rows, product};
 pub use depthwise::{add_window, meet_window};
 pub use descent::{copy, descend, magnitude, sqrt};

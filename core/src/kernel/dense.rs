@@ -182,37 +182,6 @@ pub(crate) fn add_input_gradient(x: &mut [f32], weight: &[f32], dy: &[f32], want
     }
 }
 
-/// Adds the products to the lanes, those of the last group too: product `j` to lane `j mod 4`.
-#[inline(always)]
-pub(crate) fn add_dot(lanes: &mut [f32; LANES], row: &[f32], dy: &[f32]) {
-    let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-    for (row, dy) in rows.iter().zip(dys) {
-        for ((lane, w), d) in lanes.iter_mut().zip(row).zip(dy) {
-            *lane += w * d;
-        }
-    }
-    for ((lane, w), d) in lanes.iter_mut().zip(row_rest).zip(dy_rest) {
-        *lane += w * d;
-    }
-}
-
-/// [`add_dot`], and g += x d, in one pass over `dy`.
-#[inline(always)]
-pub(crate) fn add_scaled_and_dot_to(lanes: &mut [f32; LANES], gradient: &mut [f32], x: f32, dy: &[f32], row: &[f32]) {
-    let ((rows, row_rest), (dys, dy_rest)) = (row.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-    let (gradients, gradient_rest) = gradient.as_chunks_mut::<LANES>();
-    for ((row, dy), gradient) in rows.iter().zip(dys).zip(gradients) {
-        for (((lane, w), d), g) in lanes.iter_mut().zip(row).zip(dy).zip(gradient) {
-            *lane += w * d;
-            *g += x * d;
-        }
-    }
-    for (((lane, w), d), g) in lanes.iter_mut().zip(row_rest).zip(dy_rest).zip(gradient_rest) {
-        *lane += w * d;
-        *g += x * d;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,6 +41,15 @@ pub(crate) fn replace(x: &mut f32, gradient: f32, want: InputGradient) {
     }
 }
 
+/// What a kernel is to leave in the place of an input, as [`replace`] does, where a gradient is wanted.
+pub(crate) const fn left(want: InputGradient) -> arch::Left {
+    match want {
+        InputGradient::Unused | InputGradient::Full => arch::Left::All,
+        InputGradient::WhereActive => arch::Left::Open(f32::NAN),
+        InputGradient::WhereBelow(bound) => arch::Left::Open(bound),
+    }
+}
+
 /// Adds `more` to a gradient, as far as `want` asks: a closed gate, +0.0, stays closed.
 pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
     match want {

@@ -1,7 +1,7 @@
 //! Products of a vector with a matrix, and outer products.
 
 use super::{LANES, TILE, join};
-use crate::{Start, begin, has_rows};
+use crate::{Start, begin, has_rows, negative_zero};
 
 /// `y[j] = start[j] + Σ x[i] w[i][j]`, `i` rising, zeros of `x` left out. `weight` begins with the first input's weights for all outputs;
 /// from there those of the next input are `stride` further on.
@@ -156,11 +156,6 @@ fn for_each_row(
             *x = negative_zero(dx);
         }
     }
-}
-
-/// -0.0 for +0.0.
-fn negative_zero(dx: f32) -> f32 {
-    if dx.to_bits() == 0 { -0.0 } else { dx }
 }
 
 fn dot_and(weight: &[f32], dy: &[f32], gradient: &mut [f32], step: impl Fn(&mut f32, f32, f32)) -> f32 {
