@@ -11,6 +11,7 @@ pub mod error;
 #[cfg(feature = "defmt")]
 mod formats;
 pub mod gradients;
+pub mod guard;
 pub mod inference;
 pub mod init;
 mod kernel;
@@ -33,6 +34,7 @@ pub mod tensor;
 pub use descend::{Descend, Descent, DescentStep, First, InPlace, Later, Place};
 pub use error::{ObserveError, TrainError, UpdateError};
 pub use gradients::Gradients;
+pub use guard::{Guard, Refusals};
 pub use inference::Inference;
 pub use init::Initialization;
 pub use layer::{InputGradient, Layer, Pass, open_gate};

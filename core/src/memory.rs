@@ -192,6 +192,13 @@ impl<N: Layer<X>, X: Tensor, O: Training<N, X>> Memory<N, X, O> {
         self.counters = Zero::ZERO;
     }
 
+    /// What other parameters need: no gradient pending, moments of zero, and what belongs to them. Counters and schedules go on.
+    pub(crate) fn restart(&mut self) {
+        self.moments.as_mut().iter_mut().for_each(fill_zero);
+        self.state.restart();
+        self.discard();
+    }
+
     /// Forgets the accumulated gradient: the next sample overwrites it.
     pub(crate) const fn discard(&mut self) {
         self.counters.pending = 0;

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use backpass_app::every::{self, Trained};
-use backpass_sim::board::{self, BoardLog, Comparison, Image, Line, Machine, Profile};
+use backpass_sim::board::{self, BoardError, BoardLog, Comparison, Image, Line, Machine, Profile};
 use libtest_mimic::{Arguments, Failed, Trial};
 use object::{Object, ObjectSection, ObjectSymbol};
 
@@ -37,6 +37,11 @@ fn main() -> ExitCode {
         let name = format!("{machine}_image_without_panic_functions_links_and_learns");
         trials.push(Trial::test(name, move || no_panic(machine)).with_ignored_flag(ignored));
     }
+    // The board whose emulation has nothing below its RAM: on the others a write there is lost.
+    let machine = Machine::Mps2An505;
+    let ignored = board::check(machine).is_err() && !required;
+    let name = format!("{machine}_stack_that_overflows_stops_the_board_and_leaves_its_statics_whole");
+    trials.push(Trial::test(name, move || overflow(machine)).with_ignored_flag(ignored));
     let mut arguments = Arguments::from_args();
     // Builds share a lock and the processors; one after another they are no slower.
     arguments.test_threads.get_or_insert(1);
@@ -120,6 +125,20 @@ fn no_panic(machine: Machine) -> Result<(), Failed> {
     qemu.args(["-M", machine.roomy().name(), "-nographic", "-monitor", "none", "-serial", "null"]);
     qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(&image).stdin(Stdio::null());
     if finish(qemu.spawn()?)? { Ok(()) } else { Err("the image ran but did not learn".into()) }
+}
+
+/// An image that overflows its stack ends with an error that says so; nothing was overwritten.
+fn overflow(machine: Machine) -> Result<(), Failed> {
+    let image = build(Image::Overflow, machine, Profile::Release)?;
+    let mut log = Vec::new();
+    let result = board::run(machine, &image, SILENCE, &mut |message| log.push(message.to_owned()));
+    if !matches!(result, Err(BoardError::Failed { .. })) {
+        return Err(format!("the board should have failed: {result:?}, {log:?}").into());
+    }
+    match log.as_slice() {
+        [overflow, statics] if overflow.starts_with("stack overflow") && statics == "statics are whole" => Ok(()),
+        _ => Err(format!("{log:?}").into()),
+    }
 }
 
 /// Whether a program succeeds before its time is over.

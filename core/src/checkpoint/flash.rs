@@ -1,4 +1,4 @@
-//! Bytes to and from flash, by way of one small buffer.
+//! Bytes to and from flash, by way of one small buffer, which the store owns: none of it is on the stack.
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
@@ -6,7 +6,7 @@ use super::format::{COMMIT, Checksum, HEADER};
 use super::persist::Stream;
 
 /// The bytes of the one buffer.
-const BUFFER: usize = 256;
+pub(crate) const BUFFER: usize = 256;
 /// How often a read is tried.
 const ATTEMPTS: usize = 3;
 
@@ -20,7 +20,7 @@ pub(crate) struct Writer<'f, F: NorFlash> {
     flash: &'f mut F,
     /// The address of the next write.
     address: u32,
-    buffer: [u8; BUFFER],
+    buffer: &'f mut [u8; BUFFER],
     filled: usize,
     position: u32,
     checksum: Checksum,
@@ -28,9 +28,10 @@ pub(crate) struct Writer<'f, F: NorFlash> {
 }
 
 impl<'f, F: NorFlash> Writer<'f, F> {
-    pub(crate) fn new(flash: &'f mut F, address: u32) -> Self {
+    pub(crate) fn new(flash: &'f mut F, buffer: &'f mut [u8; BUFFER], address: u32) -> Self {
+        buffer.fill(0xff);
         let checksum = Checksum::new();
-        Self { flash, address, buffer: [0xff; BUFFER], filled: 0, position: 0, checksum, error: None }
+        Self { flash, address, buffer, filled: 0, position: 0, checksum, error: None }
     }
 
     /// Writes a header, whose own CRC does not count.
@@ -52,12 +53,9 @@ impl<'f, F: NorFlash> Writer<'f, F> {
     }
 
     /// Writes what is left, padded to whole writes.
-    pub(crate) fn finish(mut self) -> Result<(), F::Error> {
+    pub(crate) fn finish(&mut self) -> Result<(), F::Error> {
         self.flush();
-        match self.error {
-            None => Ok(()),
-            Some(error) => Err(error),
-        }
+        self.error.take().map_or(Ok(()), Err)
     }
 
     fn put(&mut self, mut bytes: &[u8]) {
@@ -83,7 +81,7 @@ impl<'f, F: NorFlash> Writer<'f, F> {
         {
             self.error = self.flash.write(self.address, bytes).err();
         }
-        self.buffer = [0xff; BUFFER];
+        self.buffer.fill(0xff);
         self.address = self.address.saturating_add(length as u32);
     }
 }
@@ -106,7 +104,7 @@ pub(crate) struct Reader<'f, F: ReadNorFlash> {
     start: u32,
     /// The slot's bytes.
     size: u32,
-    buffer: [u8; BUFFER],
+    buffer: &'f mut [u8; BUFFER],
     /// Where in the slot the buffer's first byte lies, and how many are filled.
     at: u32,
     filled: usize,
@@ -116,9 +114,9 @@ pub(crate) struct Reader<'f, F: ReadNorFlash> {
 }
 
 impl<'f, F: ReadNorFlash> Reader<'f, F> {
-    pub(crate) fn new(flash: &'f mut F, start: u32, size: u32) -> Self {
+    pub(crate) fn new(flash: &'f mut F, buffer: &'f mut [u8; BUFFER], start: u32, size: u32) -> Self {
         let checksum = Checksum::new();
-        Self { flash, start, size, buffer: [0; BUFFER], at: 0, filled: 0, position: 0, checksum, error: None }
+        Self { flash, start, size, buffer, at: 0, filled: 0, position: 0, checksum, error: None }
     }
 
     /// Goes on from a place in the slot, with a new checksum.
@@ -156,11 +154,8 @@ impl<'f, F: ReadNorFlash> Reader<'f, F> {
     }
 
     /// The error of the flash, if there was one.
-    pub(crate) fn finish(self) -> Result<(), F::Error> {
-        match self.error {
-            None => Ok(()),
-            Some(error) => Err(error),
-        }
+    pub(crate) fn finish(&mut self) -> Result<(), F::Error> {
+        self.error.take().map_or(Ok(()), Err)
     }
 
     /// Whether flash could not be read.

@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::content;
 use super::error::{Error, Part};
-use super::flash::{Reader, Writer};
+use super::flash::{BUFFER, Reader, Writer};
 use super::format::{self, COMMIT, Contents, ENVELOPE, Envelope, HEADER, PARTS, VERSION, is_newer};
 use super::persist::{Archive, Mode, Persist, Stream};
 use crate::layer::Layer;
@@ -47,13 +47,15 @@ pub struct Info {
 
 /// Checkpoints in flash: two slots, of which a save overwrites the one that does not hold the newest checkpoint.
 ///
-/// See the [module](super) for an example, and for what is certain after a loss of power.
+/// See the [module](super) for an example, and for what is certain after a loss of power. It has a buffer of 256 bytes.
 pub struct Store<F> {
     flash: F,
     /// The first address of slot 0.
     start: u32,
     /// The bytes of a slot.
     size: u32,
+    /// What reads and writes go through; here, so that it is not on the stack.
+    buffer: [u8; BUFFER],
 }
 
 /// A checkpoint, as far as its header and its commit record tell.
@@ -67,10 +69,10 @@ struct Candidate {
     checksum: u32,
 }
 
-/// What is in a slot.
-enum Slot<E> {
+/// What is in a slot. Of what is committed, all that the header tells, or the sequence number alone: that takes less stack.
+enum Slot<E, C = Candidate> {
     Empty,
-    Committed(Candidate),
+    Committed(C),
     /// Something else; with its sequence number if the header is whole.
     Damaged(Part, Option<u32>),
     /// Flash cannot be read behind that part.
@@ -117,7 +119,7 @@ impl<F: NorFlash> Store<F> {
             let needed = erase_size.saturating_mul(2);
             return Err(Error::TooSmall { needed, available: end.saturating_sub(start) });
         }
-        Ok(Self { flash, start, size })
+        Ok(Self { flash, start, size, buffer: [0; BUFFER] })
     }
 
     /// The flash.
@@ -181,30 +183,22 @@ impl<F: NorFlash> Store<F> {
         let mut failed = Failed::new();
         let mut touched = false;
         for slot in self.newest_first() {
-            let Some(candidate) = failed.committed(slot) else { continue };
-            let same = candidate.contents.filter(|stored| stored.fingerprints == ours.fingerprints);
-            let checked = match &same {
-                None => self.check(&candidate, None),
-                Some(stored) => {
-                    let visit: Visit<'_> = &mut |part, archive| content::load(memory, extra, stored, part, archive);
-                    self.check(&candidate, Some((Mode::Check, visit)))
-                }
-            };
-            if let Err(slot) = checked {
-                failed.add(slot);
-                continue;
-            }
+            let Some(candidate) = self.candidate(slot, &mut failed) else { continue };
+            let same = candidate.contents.as_ref().filter(|stored| stored.fingerprints == ours.fingerprints);
             let Some(stored) = same else {
+                if !self.passes(&candidate, None, &mut failed) {
+                    continue;
+                }
                 return Err(if touched { Error::Incomplete } else { candidate.refusal(&ours) });
             };
+            let mut visit = |part, archive: &mut Archive<'_>| content::load(memory, extra, stored, part, archive);
+            if !self.passes(&candidate, Some((Mode::Check, &mut visit)), &mut failed) {
+                continue;
+            }
             touched = true;
-            let visit: Visit<'_> = &mut |part, archive| content::load(memory, extra, &stored, part, archive);
-            match self.check(&candidate, Some((Mode::Load, visit))) {
-                Ok(()) => {
-                    content::finish(memory, &stored);
-                    return Ok(candidate.info(failed.part));
-                }
-                Err(slot) => failed.add(slot),
+            if self.passes(&candidate, Some((Mode::Load, &mut visit)), &mut failed) {
+                content::finish(memory, stored);
+                return Ok(candidate.info(failed.part));
             }
         }
         Err(if touched { Error::Incomplete } else { failed.error() })
@@ -218,11 +212,13 @@ impl<F: NorFlash> Store<F> {
     pub fn latest(&mut self) -> Result<Info, Error<F::Error>> {
         let mut failed = Failed::new();
         for slot in self.newest_first() {
-            let Some(candidate) = failed.committed(slot) else { continue };
-            match self.check(&candidate, None) {
-                Ok(()) if candidate.contents.is_none() => return Err(candidate.is_newer()),
-                Ok(()) => return Ok(candidate.info(failed.part)),
-                Err(slot) => failed.add(slot),
+            let Some(candidate) = self.candidate(slot, &mut failed) else { continue };
+            if self.passes(&candidate, None, &mut failed) {
+                return if candidate.contents.is_some() {
+                    Ok(candidate.info(failed.part))
+                } else {
+                    Err(candidate.is_newer())
+                };
             }
         }
         Err(failed.error())
@@ -253,35 +249,80 @@ impl<F: NorFlash> Store<F> {
     }
 
     /// Both slots: the newer one first, or the one whose age cannot be told.
-    fn newest_first(&mut self) -> [(u8, Slot<F::Error>); 2] {
-        let (first, second) = ((0, self.look(0)), (1, self.look(1)));
-        let swapped = match (first.1.sequence(), second.1.sequence()) {
-            (Some(first), Some(second)) => is_newer(second, first),
-            (Some(_), None) => true,
-            (None, _) => false,
+    #[inline(never)]
+    fn newest_first(&mut self) -> [(u8, Slot<F::Error, u32>); 2] {
+        let mut slots = [(0, self.summary(0)), (1, self.summary(1))];
+        let swapped = match slots.each_ref().map(|(_, slot)| slot.sequence()) {
+            [Some(first), Some(second)] => is_newer(second, first),
+            [Some(_), None] => true,
+            [None, _] => false,
         };
-        if swapped { [second, first] } else { [first, second] }
+        if swapped {
+            slots.reverse();
+        }
+        slots
+    }
+
+    /// What is in a slot, with no more than the sequence number.
+    #[inline(never)]
+    fn summary(&mut self, slot: u8) -> Slot<F::Error, u32> {
+        match self.look(slot) {
+            Slot::Committed(candidate) => Slot::Committed(candidate.envelope.sequence),
+            Slot::Empty => Slot::Empty,
+            Slot::Damaged(part, sequence) => Slot::Damaged(part, sequence),
+            Slot::Unreadable(part, error) => Slot::Unreadable(part, error),
+        }
+    }
+
+    /// The checkpoint in a slot of which the summary is known, if there may be one.
+    #[inline(never)]
+    fn candidate(
+        &mut self,
+        (number, slot): (u8, Slot<F::Error, u32>),
+        failed: &mut Failed<F::Error>,
+    ) -> Option<Candidate> {
+        if !matches!(slot, Slot::Committed(_)) {
+            failed.add(slot);
+            return None;
+        }
+        match self.look(number) {
+            Slot::Committed(candidate) => Some(candidate),
+            slot => {
+                failed.add(slot);
+                None
+            }
+        }
+    }
+
+    /// Whether a checkpoint passes a [`check`](Self::check).
+    #[inline(never)]
+    fn passes(
+        &mut self,
+        candidate: &Candidate,
+        visit: Option<(Mode, Visit<'_>)>,
+        failed: &mut Failed<F::Error>,
+    ) -> bool {
+        self.check(candidate, visit).map_err(|slot| failed.add(slot)).is_ok()
     }
 
     /// The slot to be written next, and the sequence number.
+    #[inline(never)]
     fn target(&mut self) -> Result<(u8, u32), F::Error> {
         let slots = self.newest_first();
         // Also that of a damaged slot counts, so that nothing that may be read again one day passes for newer.
         let next =
             slots.iter().filter_map(|(_, slot)| slot.sequence()).reduce(newer).map_or(1, |last| last.wrapping_add(1));
         let (mut target, mut error) = (None, None);
-        for (number, slot) in slots {
-            let slot = match slot {
-                Slot::Committed(candidate) => match self.check(&candidate, None) {
-                    Ok(()) => return Ok((other_than(number), next)),
-                    Err(slot) => slot,
-                },
-                slot => slot,
-            };
-            match slot {
+        for slot in slots {
+            let (number, mut failed) = (slot.0, Failed::new());
+            let candidate = self.candidate(slot, &mut failed);
+            if candidate.is_some_and(|candidate| self.passes(&candidate, None, &mut failed)) {
+                return Ok((other_than(number), next));
+            }
+            match failed.error {
                 // What cannot be read now may be whole: better to write elsewhere.
-                Slot::Unreadable(_, cause) => error = Some(cause),
-                _ => target = target.or(Some(number)),
+                Some(cause) => error = Some(cause),
+                None => target = target.or(Some(number)),
             }
         }
         match (target, error) {
@@ -292,9 +333,10 @@ impl<F: NorFlash> Store<F> {
     }
 
     /// Reads a slot's header and commit record.
+    #[inline(never)]
     fn look(&mut self, slot: u8) -> Slot<F::Error> {
         let start = self.address(slot);
-        let mut reader = Reader::new(&mut self.flash, start, self.size);
+        let mut reader = Reader::new(&mut self.flash, &mut self.buffer, start, self.size);
         let bytes = reader.take();
         let Some(envelope) = Envelope::decode(&bytes).filter(|envelope| envelope.length() <= self.size) else {
             let empty = [[0xff; ENVELOPE as usize], [0; ENVELOPE as usize]].contains(&bytes);
@@ -325,11 +367,12 @@ impl<F: NorFlash> Store<F> {
 
     /// Goes over all of a checkpoint: its checksums, and what `visit` makes of its parts in that mode. The error is what the
     /// slot is instead.
+    #[inline(never)]
     fn check(&mut self, candidate: &Candidate, mut visit: Option<(Mode, Visit<'_>)>) -> Result<(), Slot<F::Error>> {
         let Candidate { slot, envelope, contents, checksum } = candidate;
         let sequence = Some(envelope.sequence);
         let start = self.address(*slot);
-        let mut reader = Reader::new(&mut self.flash, start, self.size);
+        let mut reader = Reader::new(&mut self.flash, &mut self.buffer, start, self.size);
         let mut end = u32::from(envelope.header);
         reader.skip_to(end.saturating_sub(4));
         reader.take_uncounted();
@@ -388,37 +431,53 @@ impl<F: NorFlash> Store<F> {
         let envelope = Envelope { version: VERSION, header: HEADER as u16, sequence, body, commit };
         self.flash.erase(start, start.saturating_add(sectors))?;
 
-        let checksum = {
-            let mut writer = Writer::new(&mut self.flash, start);
-            writer.header(&format::encode_header(&envelope, contents));
-            let mut end = HEADER;
-            let mut checks = [0; PARTS.len()];
-            for ((part, length), check) in PARTS.into_iter().zip(contents.lengths).zip(&mut checks) {
-                end = end.saturating_add(length);
-                visit(part, &mut Archive::new(Mode::Save, &mut writer));
-                if writer.position() != end {
-                    return Err(Error::Invalid { part });
-                }
-                *check = writer.checksum();
-            }
-            checks.iter().for_each(|check| writer.pass(&mut check.to_le_bytes()));
-            let checksum = writer.checksum();
-            writer.finish()?;
-            checksum
-        };
+        let checksum = self.write_body(start, &envelope, contents, visit)?;
 
-        // Read back before it counts.
         let written = Candidate { slot, envelope, contents: Some(*contents), checksum };
-        self.check(&written, None).map_err(Slot::not_written)?;
-        let mut writer = Writer::new(&mut self.flash, start.saturating_add(commit));
-        writer.commit(&format::encode_commit(sequence, checksum));
+        self.commit(&written)?;
+        Ok(written.info(None))
+    }
+
+    /// Reads back what was written, and then makes it count.
+    #[inline(never)]
+    fn commit(&mut self, written: &Candidate) -> Result<(), Error<F::Error>> {
+        let Candidate { slot, envelope, checksum, .. } = *written;
+        self.check(written, None).map_err(Slot::not_written)?;
+        let start = self.address(slot);
+        let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start.saturating_add(envelope.commit));
+        writer.commit(&format::encode_commit(envelope.sequence, checksum));
         writer.finish()?;
         match self.look(slot) {
-            Slot::Committed(found) if (found.envelope, found.checksum) == (envelope, checksum) => {
-                Ok(written.info(None))
-            }
+            Slot::Committed(found) if (found.envelope, found.checksum) == (envelope, checksum) => Ok(()),
             slot => Err(slot.not_written()),
         }
+    }
+
+    /// Writes all of a checkpoint but its commit record; returns the checksum.
+    #[inline(never)]
+    fn write_body(
+        &mut self,
+        start: u32,
+        envelope: &Envelope,
+        contents: &Contents,
+        visit: Visit<'_>,
+    ) -> Result<u32, Error<F::Error>> {
+        let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start);
+        writer.header(&format::encode_header(envelope, contents));
+        let mut end = HEADER;
+        let mut checks = [0; PARTS.len()];
+        for ((part, length), check) in PARTS.into_iter().zip(contents.lengths).zip(&mut checks) {
+            end = end.saturating_add(length);
+            visit(part, &mut Archive::new(Mode::Save, &mut writer));
+            if writer.position() != end {
+                return Err(Error::Invalid { part });
+            }
+            *check = writer.checksum();
+        }
+        checks.iter().for_each(|check| writer.pass(&mut check.to_le_bytes()));
+        let checksum = writer.checksum();
+        writer.finish()?;
+        Ok(checksum)
     }
 }
 
@@ -461,16 +520,18 @@ impl Candidate {
     }
 }
 
-impl<E> Slot<E> {
+impl<E> Slot<E, u32> {
     /// The sequence number, if it can be told.
     const fn sequence(&self) -> Option<u32> {
         match self {
-            Self::Committed(candidate) => Some(candidate.envelope.sequence),
+            Self::Committed(sequence) => Some(*sequence),
             Self::Damaged(_, sequence) => *sequence,
             Self::Empty | Self::Unreadable(..) => None,
         }
     }
+}
 
+impl<E> Slot<E> {
     /// Why a slot that was just written is not what it should be.
     fn not_written(self) -> Error<E> {
         match self {
@@ -493,18 +554,7 @@ impl<E> Failed<E> {
         Self { part: None, error: None }
     }
 
-    /// The checkpoint in a slot, if there may be one.
-    fn committed(&mut self, (_, slot): (u8, Slot<E>)) -> Option<Candidate> {
-        match slot {
-            Slot::Committed(candidate) => Some(candidate),
-            slot => {
-                self.add(slot);
-                None
-            }
-        }
-    }
-
-    fn add(&mut self, slot: Slot<E>) {
+    fn add<C>(&mut self, slot: Slot<E, C>) {
         let part = match slot {
             Slot::Empty | Slot::Committed(_) => return,
             Slot::Damaged(part, _) => part,

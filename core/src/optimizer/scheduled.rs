@@ -57,6 +57,10 @@ impl<O: State, S: State> State for ScheduledState<O, S> {
         self.optimizer.words(visitor);
     }
 
+    fn restart(&mut self) {
+        self.optimizer.restart();
+    }
+
     fn is_valid(&self) -> bool {
         self.schedule.is_valid() && self.optimizer.is_valid()
     }

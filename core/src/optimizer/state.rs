@@ -22,6 +22,11 @@ pub trait State: Zero + Copy {
     /// visitor leaves there is the new number.
     fn words(&mut self, visitor: &mut dyn FnMut(&mut u32));
 
+    /// Begins afresh what belongs to moments that are set to zero; a schedule goes on. By default that is all of it.
+    fn restart(&mut self) {
+        *self = Self::ZERO;
+    }
+
     /// Whether steps can have led here. A [checkpoint](crate::checkpoint) with anything else is not loaded.
     fn is_valid(&self) -> bool {
         true

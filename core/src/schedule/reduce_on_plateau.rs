@@ -9,7 +9,7 @@ use crate::tensor::Zero;
 ///
 /// The metric comes by [`Learner::report`](crate::Learner::report), once an epoch say. It is better if it is below
 /// `best (1 - threshold)`; after more than `patience` reports in a row that were not better, the factor is multiplied by
-/// `gamma`, down to `minimum`, and the next `cooldown` reports do not count as worse. A metric that is NaN is not better.
+/// `gamma`, down to `minimum`, and the next `cooldown` reports do not count as worse. A metric that is infinite or NaN is not better.
 ///
 /// PyTorch's `ReduceLROnPlateau` (its `factor` is `gamma` here) with mode `min` and a relative threshold, whose defaults these
 /// are: 0.1, 10, 1e-4, 0 and 0. There is no `eps`: any reduction counts.
@@ -93,7 +93,7 @@ impl Schedule for ReduceOnPlateau {
 
     fn report(&self, metric: f32, state: &mut PlateauState) {
         let bound = if state.improved == 0 { f32::INFINITY } else { state.best * (1.0 - self.threshold) };
-        if metric < bound {
+        if metric.is_finite() && metric < bound {
             (state.best, state.improved, state.worse) = (metric, 1, 0);
         } else {
             state.worse = state.worse.saturating_add(1);
@@ -116,7 +116,7 @@ mod tests {
     fn a_metric_that_is_not_finite_is_never_better() {
         let plateau = ReduceOnPlateau { patience: 2, ..ReduceOnPlateau::new() };
         let mut state = PlateauState::ZERO;
-        for metric in [f32::NAN, f32::INFINITY, f32::NAN] {
+        for metric in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             plateau.report(metric, &mut state);
         }
         assert_eq!(state, PlateauState { reductions: 1, ..PlateauState::ZERO });

@@ -1,20 +1,22 @@
 //! Every layer, loss, rule and schedule of the learner, ten steps each: what must have the same bits on a board and in the host
 //! twin, and what must link without a panic.
 
+use backpass::checkpoint::Store;
 use backpass::loss::Loss;
 use backpass::schedule::{Constant, Cosine, Exponential, LinearWarmup, OneCycle, ReduceOnPlateau, StepDecay};
 use backpass::{
     Adadelta, Adagrad, Adam, AmsGrad, AveragePool, BatchNorm, BiasOnly, BinaryCrossEntropy, Concat, Conv1d, Conv2d,
     CosineEmbedding, CrossEntropy, Dense, DepthwiseConv1d, DepthwiseConv2d, Dropout, Elu, Embedding, Flatten, Frozen,
-    Gelu, GeluTanh, GlobalAveragePool, GlobalMaxPool, GroupNorm, Gru, HardSigmoid, HardSwish, Hinge, Huber, Identity,
-    Image, InstanceNorm, Keep, Lars, Layer, LayerNorm, LeakyRelu, Learner, Linear, Lion, LogSoftmax, Lstm, MaxPool,
-    MeanAbsoluteError, MeanSquaredError, Memory, Mish, Momentum, NegativeLogLikelihood, NoBias, Optimizer, PRelu, Pad,
-    Relu, Relu6, Reshape, Residual, ResidualProjection, RmsNorm, RmsProp, Rnn, Scale, Selu, Sequence, Sgd, Sigmoid,
-    Signal, Silu, Softmax, Softplus, Softsign, Streaming, Tanh, Tensor, TrainableLast, trainable_last,
+    Gelu, GeluTanh, GlobalAveragePool, GlobalMaxPool, GroupNorm, Gru, Guard, HardSigmoid, HardSwish, Hinge, Huber,
+    Identity, Image, InstanceNorm, Keep, Lars, Layer, LayerNorm, LeakyRelu, Learner, Linear, Lion, LogSoftmax, Lstm,
+    MaxPool, MeanAbsoluteError, MeanSquaredError, Memory, Mish, Momentum, NegativeLogLikelihood, NoBias, Optimizer,
+    PRelu, Pad, Relu, Relu6, Reshape, Residual, ResidualProjection, RmsNorm, RmsProp, Rnn, Scale, Selu, Sequence, Sgd,
+    Sigmoid, Signal, Silu, Softmax, Softplus, Softsign, Streaming, Tanh, Tensor, TrainableLast, trainable_last,
 };
 use backpass::{Params, Rng};
 
 use crate::parameters_crc32;
+use crate::ram_flash::RamFlash;
 
 /// Steps of each training.
 pub const STEPS: u32 = 10;
@@ -190,6 +192,7 @@ pub fn others(log: &mut dyn FnMut(Trained)) {
     log(train_on(token, "embedding, flatten", &mut memory, words, CrossEntropy, Sgd::new(0.1), &1));
     log(prefix());
     log(stream());
+    log(restored());
     log(crate::live::live());
 }
 
@@ -225,6 +228,38 @@ fn stream() -> Trained {
         let step = [[rng.symmetric(1.0), rng.symmetric(1.0)]];
         let class = stream.predict(learner.network(), learner.params(), &step).argmax();
         trained.crc32 = trained.crc32.rotate_left(1) ^ class as u32;
+    }
+    trained
+}
+
+/// Training under a guard that is saved half-way, lost, and goes on from its checkpoint.
+fn restored() -> Trained {
+    type P = <Small as Layer<[f32; 4]>>::Params;
+    let mut trained = Trained { name: "guarded, saved and loaded", accepted: 0, loss: 0, crc32: 0 };
+    let mut flash = [0; 8192];
+    let mut rng = Rng::new(2);
+    for half in 0..2 {
+        let mut memory = Memory::new();
+        let mut learner = Learner::new(&mut memory, Small::default(), CrossEntropy, Adam::new(0.01));
+        learner.initialize(1);
+        let Ok(mut store) = Store::new(RamFlash::new(&mut flash), 0..8192) else { return trained };
+        if half == 1 && store.load(&mut learner, &mut rng).is_err() {
+            return trained;
+        }
+        let mut guard = Guard::<P>::new();
+        guard.keep(&mut learner);
+        for _ in 0..STEPS / 2 {
+            let sample = [(); 4].map(|()| rng.symmetric(1.0));
+            if let Ok(loss) = guard.watch(learner.train(&sample, &1), &mut learner) {
+                trained.accepted += 2;
+                trained.loss = loss.to_bits();
+            }
+        }
+        guard.watch(learner.train(&[f32::NAN; 4], &1), &mut learner).unwrap_or_default();
+        if store.save(&learner, &mut rng).is_err() {
+            return trained;
+        }
+        trained.crc32 = parameters_crc32(learner.params());
     }
     trained
 }

@@ -13,6 +13,7 @@ pub mod every;
 mod fingerprint;
 pub mod live;
 pub mod mlperf_tiny;
+pub mod ram_flash;
 pub mod resume;
 pub mod session;
 pub mod workloads;

@@ -27,15 +27,13 @@ const TRAINING: usize = digits::TRAINING;
 
 static MEMORY: ConstStaticCell<Ram<HIDDEN>> = ConstStaticCell::new(Ram::new());
 static ORDER: ConstStaticCell<[u32; TRAINING]> = ConstStaticCell::new([0; TRAINING]);
-// The micro:bit's 16 KB must also hold the stack.
-#[cfg(small)]
-const _: () = assert!(size_of::<Ram<HIDDEN>>() + size_of::<[u32; TRAINING]>() <= 12 * 1024);
 
 /// Training samples from one line of progress to the next.
 const PROGRESS: u32 = 160;
 
 #[entry]
 fn main() -> ! {
+    stop::arm(None);
     let memory = MEMORY.take();
     defmt::info!("digits 64-{}-10, {} training images, {} test images", HIDDEN, TRAINING, digits::TEST);
     defmt::info!("{}", memory);

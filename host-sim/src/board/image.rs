@@ -36,6 +36,10 @@ pub enum Image {
     NoPanic,
     /// The FPU's loops against those in plain Rust; for cores with an FPU.
     Arch,
+    /// The stack and the copies of each operation, for each example network.
+    Stack,
+    /// Overflows its stack on purpose.
+    Overflow,
     /// Learning that goes on from checkpoints in a file.
     Resume,
 }
@@ -47,6 +51,8 @@ impl Image {
             Self::Every => "every",
             Self::NoPanic => "no-panic",
             Self::Arch => "arch",
+            Self::Stack => "stack",
+            Self::Overflow => "overflow",
             Self::Resume => "resume",
         }
     }

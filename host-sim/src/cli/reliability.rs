@@ -121,6 +121,8 @@ fn row(check: &Check, result: &Result<Tally, CheckError>) -> String {
         Ok(Tally { tried, failed, note, failures }) => {
             let count = |number: u64| thousands(usize::try_from(number).unwrap_or(usize::MAX));
             let mut text = format!("{name:<18} {:>12} {:>8}  {note}", count(*tried), count(*failed));
+            // Further lines of a note stand below it.
+            text = text.replace('\n', &format!("\n{:42}", ""));
             for failure in failures {
                 text += &format!("\n    FAILED: {failure}");
             }

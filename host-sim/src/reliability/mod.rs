@@ -3,11 +3,14 @@
 //! Each file is one check: a function that takes how much to try, says how far it is, and returns a [`Tally`]. The command
 //! `backpass-sim reliability` runs all of [`CHECKS`]; tests run the same functions with smaller numbers.
 
+mod adversarial;
 mod bit_flips;
 mod flash_errors;
 mod kills;
+mod linked;
 mod power_cuts;
 pub mod readers;
+mod stack;
 mod subject;
 
 use crate::board::{self, BoardError, Machine};
@@ -35,7 +38,16 @@ impl Check {
 }
 
 /// All checks, in the order of the table.
-pub const CHECKS: &[Check] = &[power_cuts::CHECK, bit_flips::CHECK, flash_errors::CHECK, kills::CHECK, readers::CHECK];
+pub const CHECKS: &[Check] = &[
+    power_cuts::CHECK,
+    bit_flips::CHECK,
+    flash_errors::CHECK,
+    kills::CHECK,
+    adversarial::CHECK,
+    readers::CHECK,
+    linked::CHECK,
+    stack::CHECK,
+];
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Trains by every layer, loss, rule and schedule of the core, and logs what each training came to, for the host twin to compare.
+//! Trains by every layer, loss, rule and schedule of the core, and logs what each training came to, for the host
+//! twin to compare, and the bytes of the largest copy of memory that it made.
 
 #![no_std]
 #![no_main]
@@ -10,6 +11,8 @@ use defmt_semihosting as _;
 use portable_atomic as _;
 use static_cell::ConstStaticCell;
 
+#[path = "../copies.rs"]
+mod copies;
 #[path = "../stop.rs"]
 mod stop;
 
@@ -17,8 +20,10 @@ static MEMORY: ConstStaticCell<Ram> = ConstStaticCell::new(Ram::new());
 
 #[entry]
 fn main() -> ! {
+    stop::arm(None);
     let memory = MEMORY.take();
     defmt::info!("{}", memory);
+    copies::forget();
     log(every::layers(memory));
     every::others(&mut log);
     debug::exit(EXIT_SUCCESS);
@@ -28,5 +33,7 @@ fn main() -> ! {
 }
 
 fn log(Trained { name, accepted, loss, crc32 }: Trained) {
+    defmt::info!("copied {=usize}", copies::largest());
     defmt::info!("trained {} {=u32:08x} {=u32:08x} {=str}", accepted, loss, crc32, name);
+    copies::forget();
 }

@@ -27,6 +27,7 @@ const UNTIL: u32 = 50_000;
 
 #[entry]
 fn main() -> ! {
+    stop::arm(None);
     let result = match FileFlash::<{ resume::FLASH as usize }>::open(c"flash.bin") {
         Ok(flash) => resume::run(flash, MEMORY.take(), UNTIL, &mut log),
         Err(error) => Err(error.into()),
