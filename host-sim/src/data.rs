@@ -115,7 +115,15 @@ impl<const F: usize> Dataset<[f32; F]> {
     /// [`DataError`] names the row and the column of the first problem.
     pub fn from_csv(path: &Path, classes: usize) -> Result<Self, DataError> {
         let unreadable = |source| DataError::Unreadable { path: path.to_owned(), source };
-        let samples = read_csv(&std::fs::read(path).map_err(unreadable)?, path, classes)?;
+        Self::from_csv_bytes(&std::fs::read(path).map_err(unreadable)?, path, classes)
+    }
+
+    /// [`from_csv`](Self::from_csv) of what a file holds; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`from_csv`](Self::from_csv), but for [`DataError::Unreadable`].
+    pub fn from_csv_bytes(bytes: &[u8], path: &Path, classes: usize) -> Result<Self, DataError> {
+        let samples = read_csv(bytes, path, classes)?;
         match samples.len() {
             0 => return Err(DataError::Empty { path: path.to_owned(), features: F }),
             1 => return Err(DataError::TooFew { path: path.to_owned(), samples: 1 }),
@@ -132,7 +140,8 @@ impl<const F: usize> Dataset<[f32; F]> {
         if largest > 0.0 {
             for (sample, _) in self.training.iter_mut().chain(&mut self.test) {
                 for value in sample {
-                    *value /= largest;
+                    // A test sample may be so much larger that the quotient overflows.
+                    *value = (*value / largest).clamp(f32::MIN, f32::MAX);
                 }
             }
         }
@@ -215,6 +224,13 @@ fn label(cell: &str, classes: usize) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_sample_that_is_far_larger_than_any_to_learn_from_stays_finite() {
+        let mut data = Dataset { training: vec![([1e-40, 0.0], 0)], test: vec![([3e38, -3e38], 1)] };
+        data.scale();
+        assert_eq!(data.test, [([f32::MAX, f32::MIN], 1)]);
+    }
 
     fn read(text: &str) -> Result<Vec<([f32; 2], usize)>, DataError> {
         read_csv(text.as_bytes(), Path::new("data.csv"), 3)

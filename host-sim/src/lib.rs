@@ -25,6 +25,8 @@
 pub mod bench;
 pub mod board;
 pub mod data;
+pub mod flash;
+pub mod reliability;
 pub mod report;
 pub mod simulation;
 

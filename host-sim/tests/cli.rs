@@ -239,3 +239,20 @@ fn without_qemu_a_bench_still_times_this_computer_unless_a_core_was_asked_for() 
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("qemu-system-arm") && output.stdout.is_empty());
 }
+
+#[test]
+fn reliability_prints_an_object_a_check_or_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = sim(folder.path(), &["reliability", "readers", "--quick", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let row = json(&output);
+    assert_eq!((&row["check"], &row["failed"]), (&"readers".into(), &0.into()));
+    assert!(row["tried"].as_u64().unwrap() > 1000, "{row}");
+
+    let table = String::from_utf8(sim(folder.path(), &["reliability", "readers", "--quick"]).stdout).unwrap();
+    assert!(table.contains("tried") && table.lines().any(|line| line.starts_with("readers ")), "{table}");
+
+    let output = sim(folder.path(), &["reliability", "luck"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("luck") && stderr(&output).contains("readers"), "{}", stderr(&output));
+}

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use backpass_app::every::{self, Trained};
-use backpass_sim::board::{self, BoardError, BoardLog, Comparison, Image, Line, Machine, Profile};
+use backpass_sim::board::{self, BoardLog, Comparison, Image, Line, Machine, Profile};
 use libtest_mimic::{Arguments, Failed, Trial};
 use object::{Object, ObjectSection, ObjectSymbol};
 
@@ -45,11 +45,7 @@ fn main() -> ExitCode {
 
 /// What keeps a machine's tests from running.
 fn obstacle(machine: Machine) -> Option<String> {
-    let qemu = Command::new("qemu-system-arm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if qemu.is_err() {
-        return Some(BoardError::QemuMissing.to_string());
-    }
-    board::check_target(machine).err().map(|error| error.to_string())
+    board::check(machine).err().map(|error| error.to_string())
 }
 
 fn build(image: Image, machine: Machine, profile: Profile) -> Result<PathBuf, Failed> {

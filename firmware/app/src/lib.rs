@@ -12,6 +12,7 @@ pub mod digits;
 pub mod every;
 mod fingerprint;
 pub mod mlperf_tiny;
+pub mod resume;
 pub mod session;
 pub mod workloads;
 

@@ -43,13 +43,18 @@ impl Counts {
     /// How many instructions were executed.
     #[must_use]
     pub fn executed(&self) -> u64 {
-        self.instructions.iter().map(|instruction| instruction.executed).sum()
+        self.sum(|instruction| instruction.executed)
     }
 
     /// How many cycles the model gives them.
     #[must_use]
     pub fn cycles(&self) -> u64 {
-        self.instructions.iter().map(|instruction| instruction.cycles).sum()
+        self.sum(|instruction| instruction.cycles)
+    }
+
+    /// A file may hold any numbers.
+    fn sum(&self, of: impl Fn(&Instruction) -> u64) -> u64 {
+        self.instructions.iter().map(of).fold(0, u64::saturating_add)
     }
 
     /// Reads the plugin's file.

@@ -1,67 +1,161 @@
 //! Runs an image in QEMU and decodes its log.
 
+use std::collections::VecDeque;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use defmt_decoder::{DecodeError, StreamDecoder, Table};
 
 use super::{BoardError, Machine};
+
+const QEMU: &str = "qemu-system-arm";
+
+/// Looks for QEMU.
+pub(super) fn check() -> Result<(), BoardError> {
+    let mut qemu = Command::new(QEMU);
+    qemu.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    qemu.status().map(drop).map_err(not_started)
+}
+
+fn not_started(source: std::io::Error) -> BoardError {
+    match source.kind() {
+        std::io::ErrorKind::NotFound => BoardError::QemuMissing,
+        _ => BoardError::Start { program: QEMU.to_owned(), source },
+    }
+}
+
+/// An image whose log can be decoded, ready to run.
+#[derive(Debug)]
+pub struct Program {
+    image: PathBuf,
+    table: Table,
+}
+
+impl Program {
+    /// Reads an image and its table of messages.
+    ///
+    /// # Errors
+    /// [`BoardError::Unreadable`] or [`BoardError::NoLog`].
+    pub fn load(image: &Path) -> Result<Self, BoardError> {
+        let unreadable = |source| BoardError::Unreadable { path: image.to_owned(), source };
+        let elf = std::fs::read(image).map_err(unreadable)?;
+        let no_log = |reason: String| BoardError::NoLog { path: image.to_owned(), reason };
+        let table = Table::parse(&elf).map_err(|error| no_log(error.to_string()))?;
+        let table = table.ok_or_else(|| no_log("it has no .defmt section".to_owned()))?;
+        Ok(Self { image: image.to_owned(), table })
+    }
+
+    /// Starts it on a machine. Files that the program opens on the host are looked for in `folder`, or else in the current one.
+    ///
+    /// # Errors
+    /// [`BoardError::QemuMissing`] or [`BoardError::Start`].
+    pub fn start(&self, machine: Machine, folder: Option<&Path>) -> Result<Emulation<'_>, BoardError> {
+        let image = std::path::absolute(&self.image)
+            .map_err(|source| BoardError::Unreadable { path: self.image.clone(), source })?;
+        let mut qemu = Command::new(QEMU);
+        qemu.args(["-M", machine.name(), "-nographic", "-monitor", "none", "-serial", "null"]);
+        qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
+        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(folder) = folder {
+            qemu.current_dir(folder);
+        }
+        let mut child = Running(qemu.spawn().map_err(not_started)?);
+        let (sender, bytes) = mpsc::channel();
+        if let Some(stdout) = child.0.stdout.take() {
+            thread::spawn(move || forward(stdout, |part| sender.send(part).is_ok()));
+        }
+        let errors = child.0.stderr.take().map(|mut stderr| {
+            thread::spawn(move || {
+                let mut text = String::new();
+                // What cannot be read cannot be shown either.
+                let _ = stderr.read_to_string(&mut text);
+                text
+            })
+        });
+        let decoder = self.table.new_stream_decoder();
+        Ok(Emulation { child, bytes, errors, decoder, messages: VecDeque::new() })
+    }
+}
+
+/// An image that runs in QEMU. Dropped, it is stopped.
+pub struct Emulation<'p> {
+    child: Running,
+    bytes: Receiver<Vec<u8>>,
+    errors: Option<thread::JoinHandle<String>>,
+    decoder: Box<dyn StreamDecoder + Send + Sync + 'p>,
+    messages: VecDeque<String>,
+}
+
+impl Emulation<'_> {
+    /// The next message of the log, waited for; `None` once the program has ended or was killed and everything it said is told.
+    ///
+    /// # Errors
+    /// [`BoardError::Silent`] after `patience` without a message, [`BoardError::Damaged`].
+    pub fn message(&mut self, patience: Duration) -> Result<Option<String>, BoardError> {
+        let end = Instant::now() + patience;
+        loop {
+            if let Some(message) = self.messages.pop_front() {
+                return Ok(Some(message));
+            }
+            match self.bytes.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(part) => self.decode(&part)?,
+                Err(RecvTimeoutError::Timeout) => return Err(BoardError::Silent { silence: patience }),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            }
+        }
+    }
+
+    fn decode(&mut self, bytes: &[u8]) -> Result<(), BoardError> {
+        self.decoder.received(bytes);
+        loop {
+            match self.decoder.decode() {
+                Ok(frame) => self.messages.push_back(frame.display_message().to_string()),
+                Err(DecodeError::UnexpectedEof) => return Ok(()),
+                Err(DecodeError::Malformed) => return Err(BoardError::Damaged),
+            }
+        }
+    }
+
+    /// Kills QEMU at once, whatever the program is doing. What it has said so far can still be read.
+    pub fn kill(&mut self) {
+        self.child.stop();
+    }
+
+    /// Waits for the end of a program that has said its last.
+    ///
+    /// # Errors
+    /// [`BoardError::Failed`] if it stopped with an error.
+    pub fn finish(mut self) -> Result<(), BoardError> {
+        let status = self.child.0.wait().map_err(|source| BoardError::Start { program: QEMU.to_owned(), source })?;
+        if status.success() {
+            return Ok(());
+        }
+        let stderr = self.errors.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        Err(BoardError::Failed { status, stderr })
+    }
+}
+
+impl std::fmt::Debug for Emulation<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emulation").field("qemu", &self.child.0.id()).finish_non_exhaustive()
+    }
+}
 
 /// Runs `image` on a machine until its program ends. Hands each message of its log to `message` as it comes.
 ///
 /// # Errors
 /// See [`BoardError`]. QEMU never outlives this call.
 pub fn run(machine: Machine, image: &Path, silence: Duration, message: &mut dyn FnMut(&str)) -> Result<(), BoardError> {
-    let unreadable = |source| BoardError::Unreadable { path: image.to_owned(), source };
-    let elf = std::fs::read(image).map_err(unreadable)?;
-    let no_log = |reason: String| BoardError::NoLog { path: image.to_owned(), reason };
-    let table = Table::parse(&elf).map_err(|error| no_log(error.to_string()))?;
-    let table = table.ok_or_else(|| no_log("it has no .defmt section".to_owned()))?;
-    let mut decoder = table.new_stream_decoder();
-
-    let child = Command::new("qemu-system-arm")
-        .args(["-M", machine.name(), "-nographic", "-monitor", "none", "-serial", "null"])
-        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(image)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => BoardError::QemuMissing,
-            _ => BoardError::Start { program: "qemu-system-arm".to_owned(), source },
-        })?;
-    let mut child = Running(child);
-    let (sender, bytes) = mpsc::channel();
-    if let Some(stdout) = child.0.stdout.take() {
-        thread::spawn(move || forward(stdout, |part| sender.send(part).is_ok()));
+    let program = Program::load(image)?;
+    let mut emulation = program.start(machine, None)?;
+    while let Some(text) = emulation.message(silence)? {
+        message(&text);
     }
-    let errors = child.0.stderr.take().map(|mut stderr| {
-        thread::spawn(move || {
-            let mut text = String::new();
-            // What cannot be read cannot be shown either.
-            let _ = stderr.read_to_string(&mut text);
-            text
-        })
-    });
-    loop {
-        match bytes.recv_timeout(silence) {
-            Ok(part) => decode(&mut *decoder, &part, message)?,
-            Err(RecvTimeoutError::Timeout) => return Err(BoardError::Silent { silence }),
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    let status =
-        child.0.wait().map_err(|source| BoardError::Start { program: "qemu-system-arm".to_owned(), source })?;
-    if status.success() {
-        return Ok(());
-    }
-    let stderr = errors.and_then(|thread| thread.join().ok()).unwrap_or_default();
-    Err(BoardError::Failed { status, stderr })
+    emulation.finish()
 }
 
 /// Hands on what can be read until the end, or until nobody wants it.
@@ -74,25 +168,20 @@ fn forward(mut source: impl Read, mut send: impl FnMut(Vec<u8>) -> bool) {
     }
 }
 
-fn decode(decoder: &mut dyn StreamDecoder, bytes: &[u8], message: &mut dyn FnMut(&str)) -> Result<(), BoardError> {
-    decoder.received(bytes);
-    loop {
-        match decoder.decode() {
-            Ok(frame) => message(&frame.display_message().to_string()),
-            Err(DecodeError::UnexpectedEof) => return Ok(()),
-            Err(DecodeError::Malformed) => return Err(BoardError::Damaged),
-        }
-    }
-}
-
 /// A process that is stopped when nobody waits for it any more.
 struct Running(Child);
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    fn stop(&mut self) {
         // It may have ended already; then there is nothing to stop.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

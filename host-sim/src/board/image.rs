@@ -34,6 +34,8 @@ pub enum Image {
     Every,
     /// The same without any panic function to link with; in release only.
     NoPanic,
+    /// Learning that goes on from checkpoints in a file.
+    Resume,
 }
 
 impl Image {
@@ -42,6 +44,7 @@ impl Image {
             Self::Digits => "backpass-qemu",
             Self::Every => "every",
             Self::NoPanic => "no-panic",
+            Self::Resume => "resume",
         }
     }
 }

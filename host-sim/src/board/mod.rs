@@ -9,7 +9,7 @@ mod twin;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use emulator::run;
+pub use emulator::{Emulation, Program, run};
 pub use image::{Image, Profile, build, check_target};
 pub use log::{BoardLog, Line};
 pub use machine::Machine;
@@ -104,6 +104,15 @@ fn said(stderr: &str) -> String {
         Some(line) => format!(": {line}"),
         None => String::new(),
     }
+}
+
+/// Looks for what an emulated board needs: QEMU and the machine's Rust target.
+///
+/// # Errors
+/// [`BoardError::QemuMissing`], [`BoardError::TargetMissing`], each with how to install it; [`BoardError::Start`].
+pub fn check(machine: Machine) -> Result<(), BoardError> {
+    emulator::check()?;
+    check_target(machine)
 }
 
 /// The firmware's folder in a checkout.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod board;
+mod reliability;
 pub(crate) mod screen;
 mod seeds;
 mod train;
@@ -33,6 +34,8 @@ enum Command {
     Board(board::Board),
     /// Count the instructions of training steps on emulated cores, and time them here.
     Bench(bench::Bench),
+    /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
+    Reliability(reliability::Reliability),
 }
 
 impl Cli {
@@ -43,6 +46,7 @@ impl Cli {
             Command::Seeds(seeds) => seeds.run(),
             Command::Board(board) => board.run(),
             Command::Bench(bench) => bench.run(),
+            Command::Reliability(reliability) => reliability.run(),
         }
     }
 }
