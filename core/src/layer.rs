@@ -116,6 +116,15 @@ impl InputGradient {
     }
 }
 
+/// What a type is called, without its parameters: `Dense` of `Dense<O, B>`.
+pub(crate) const fn base_name(text: &'static str) -> &'static str {
+    let mut end = 0;
+    while end < text.len() && !matches!(text.as_bytes()[end], b'<' | b' ') {
+        end += 1;
+    }
+    text.split_at(end).0
+}
+
 /// One differentiable stage of a network, taking an input of type `X`.
 ///
 /// A layer is plain configuration, often a zero-sized type. What changes lives outside it, in types that it names, so the
@@ -181,6 +190,9 @@ pub trait Layer<X> {
     /// What forward leaves for backward: at most the layer's own output and what its gradient needs.
     type Tape: Zero;
 
+    /// What the layer is called, such as `Dense`: a [checkpoint](crate::checkpoint) is loaded only where the names of all layers are
+    /// those of the network that saved it.
+    const NAME: &'static str = "";
     /// Whether `forward` leaves `x` as it was and the output lies elsewhere. A residual branch must begin so.
     const KEEPS_INPUT: bool = false;
     /// Whether `backward` leaves dL/dy as it was in the output's place, and needs all of it. A residual branch must end so.
@@ -202,6 +214,11 @@ pub trait Layer<X> {
 
     /// Where `forward` left the output, so that a chain needs no buffer of its own.
     fn output<'t>(x: &'t mut X, tape: &'t mut Self::Tape) -> &'t mut Self::Output;
+
+    /// Calls `visitor` with the [name](Self::NAME) of each layer within, in order.
+    fn names(visitor: &mut dyn FnMut(&'static str)) {
+        visitor(Self::NAME);
+    }
 
     /// The chain rule. On entry the output's place holds dL/dy. Adds dL/dparams to `grads`, if there are any (a frozen layer
     /// has none; see [`Gradients`]); leaves dL/dx in `x`, as far as `want` asks.

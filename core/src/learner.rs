@@ -169,6 +169,14 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
         self.memory.counters.refused
     }
 
+    pub(crate) const fn memory(&self) -> &Memory<N, X, O> {
+        self.memory
+    }
+
+    pub(crate) const fn memory_mut(&mut self) -> &mut Memory<N, X, O> {
+        self.memory
+    }
+
     /// The loss of a training pass on the sample in the input, whose gradient is left in the place of the output; `None` if
     /// the loss ignores the target.
     fn forward_to_loss<T: ?Sized>(&mut self, target: &T) -> Result<Option<f32>, ObserveError>

@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod checkpoint;
 pub mod descend;
 pub mod error;
 #[cfg(feature = "defmt")]

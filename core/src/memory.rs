@@ -52,18 +52,44 @@ pub trait Training<N: Layer<X>, X> {
     type Moments: Zero + AsRef<[N::Params]> + AsMut<[N::Params]>;
     /// What is kept for the whole network.
     type State: State;
+    /// What the rule is called, such as `Adam`.
+    const NAME: &'static str;
+
+    /// The gradient arrays, if they hold the gradient of all parameters between two samples.
+    fn accumulated(gradients: &Self::Gradients) -> Option<&N::Params>;
+
+    /// The same, to be changed.
+    fn accumulated_mut(gradients: &mut Self::Gradients) -> Option<&mut N::Params>;
 }
 
 impl<N: Layer<X>, X, O: Optimizer> Training<N, X> for O {
     type Gradients = N::Params;
     type Moments = O::Moments<N::Params>;
     type State = O::State;
+    const NAME: &'static str = O::NAME;
+
+    fn accumulated(gradients: &N::Params) -> Option<&N::Params> {
+        Some(gradients)
+    }
+
+    fn accumulated_mut(gradients: &mut N::Params) -> Option<&mut N::Params> {
+        Some(gradients)
+    }
 }
 
 impl<N: Descend<X>, X> Training<N, X> for InPlace {
     type Gradients = N::Shared<First>;
     type Moments = [N::Params; 0];
     type State = ();
+    const NAME: &'static str = "InPlace";
+
+    fn accumulated(_: &Self::Gradients) -> Option<&N::Params> {
+        None
+    }
+
+    fn accumulated_mut(_: &mut Self::Gradients) -> Option<&mut N::Params> {
+        None
+    }
 }
 
 /// How many samples were seen.

@@ -165,6 +165,10 @@ macro_rules! chain {
                 y
             }
 
+            fn names(visitor: &mut dyn FnMut(&'static str)) {
+                $(<$stage as Layer<$x>>::names(visitor);)+
+            }
+
             #[inline]
             fn output<'t>(x: &'t mut X0, tape: &'t mut Self::Tape) -> &'t mut Self::Output {
                 let y = x;

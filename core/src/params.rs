@@ -20,24 +20,37 @@ enum Part {
 pub struct Name<'a> {
     parent: Option<&'a Name<'a>>,
     part: Part,
+    axes: fn(&mut dyn FnMut(usize)),
 }
 
 impl<'a> Name<'a> {
     /// The name of stage `index` within `parent`, or of a network's stage if there is no parent.
     pub const fn stage(parent: Option<&'a Self>, index: usize) -> Self {
-        Self { parent, part: Part::Stage(index) }
+        Self { parent, part: Part::Stage(index), axes: no_axes }
     }
 
     /// The name of a layer's own array, say `weight`, within the layer's name `parent`.
     pub const fn leaf(parent: Option<&'a Self>, name: &'static str) -> Self {
-        Self { parent, part: Part::Leaf(name) }
+        Self { parent, part: Part::Leaf(name), axes: no_axes }
     }
 
     /// The name of a statistic within the layer's name `parent`: an array that the layer measures instead of learning it,
     /// such as a running mean. Its place among the gradients holds the sum of what each sample would add to it; an
     /// update adds the mean of that, whatever the optimizer.
     pub const fn statistic(parent: Option<&'a Self>, name: &'static str) -> Self {
-        Self { parent, part: Part::Statistic(name) }
+        Self { parent, part: Part::Statistic(name), axes: no_axes }
+    }
+
+    /// With the shape of the array that has this name, such as `[[f32; 32]; 64]`.
+    #[must_use]
+    pub const fn of<T: Tensor>(self) -> Self {
+        Self { axes: T::axes, ..self }
+    }
+
+    /// Calls `visitor` with the length of each axis of the array, from the first to the last; not at all if nobody has said its
+    /// [shape](Self::of).
+    pub fn axes(&self, visitor: &mut dyn FnMut(usize)) {
+        (self.axes)(visitor);
     }
 
     /// The last part, such as `weight`; empty for a stage.
@@ -62,6 +75,8 @@ impl<'a> Name<'a> {
         }
     }
 }
+
+fn no_axes(_: &mut dyn FnMut(usize)) {}
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,9 +171,9 @@ impl<W: Tensor, B: Tensor> Params for Linear<W, B> {
     const COUNT: usize = W::LEN + B::LEN;
 
     fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
-        visitor(Name::leaf(parent, "weight"), self.weight.flat());
+        visitor(Name::leaf(parent, "weight").of::<W>(), self.weight.flat());
         if B::LEN > 0 {
-            visitor(Name::leaf(parent, "bias"), self.bias.flat());
+            visitor(Name::leaf(parent, "bias").of::<B>(), self.bias.flat());
         }
     }
 
@@ -167,9 +182,9 @@ impl<W: Tensor, B: Tensor> Params for Linear<W, B> {
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
     ) {
-        visitor(Name::leaf(parent, "weight"), sets.each_mut().map(|set| set.weight.flat_mut()));
+        visitor(Name::leaf(parent, "weight").of::<W>(), sets.each_mut().map(|set| set.weight.flat_mut()));
         if B::LEN > 0 {
-            visitor(Name::leaf(parent, "bias"), sets.each_mut().map(|set| set.bias.flat_mut()));
+            visitor(Name::leaf(parent, "bias").of::<B>(), sets.each_mut().map(|set| set.bias.flat_mut()));
         }
     }
 }

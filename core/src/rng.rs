@@ -32,6 +32,11 @@ impl Rng {
         Self { state: seed }
     }
 
+    /// The state: the seed of a generator that goes on from here.
+    pub const fn state(&self) -> u64 {
+        self.state
+    }
+
     /// The next 64 random bits.
     #[inline(never)]
     pub const fn next_u64(&mut self) -> u64 {

@@ -69,10 +69,10 @@ impl<C: Tensor> Params for BatchNormParams<C> {
     const COUNT: usize = 4 * C::LEN;
 
     fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
-        visitor(Name::leaf(parent, "weight"), self.weight.flat());
-        visitor(Name::leaf(parent, "bias"), self.bias.flat());
-        visitor(Name::statistic(parent, "running_mean"), self.running_mean.flat());
-        visitor(Name::statistic(parent, "running_var"), self.running_var.flat());
+        visitor(Name::leaf(parent, "weight").of::<C>(), self.weight.flat());
+        visitor(Name::leaf(parent, "bias").of::<C>(), self.bias.flat());
+        visitor(Name::statistic(parent, "running_mean").of::<C>(), self.running_mean.flat());
+        visitor(Name::statistic(parent, "running_var").of::<C>(), self.running_var.flat());
     }
 
     fn visit_mut<const SETS: usize>(
@@ -80,10 +80,16 @@ impl<C: Tensor> Params for BatchNormParams<C> {
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
     ) {
-        visitor(Name::leaf(parent, "weight"), sets.each_mut().map(|set| set.weight.flat_mut()));
-        visitor(Name::leaf(parent, "bias"), sets.each_mut().map(|set| set.bias.flat_mut()));
-        visitor(Name::statistic(parent, "running_mean"), sets.each_mut().map(|set| set.running_mean.flat_mut()));
-        visitor(Name::statistic(parent, "running_var"), sets.each_mut().map(|set| set.running_var.flat_mut()));
+        visitor(Name::leaf(parent, "weight").of::<C>(), sets.each_mut().map(|set| set.weight.flat_mut()));
+        visitor(Name::leaf(parent, "bias").of::<C>(), sets.each_mut().map(|set| set.bias.flat_mut()));
+        visitor(
+            Name::statistic(parent, "running_mean").of::<C>(),
+            sets.each_mut().map(|set| set.running_mean.flat_mut()),
+        );
+        visitor(
+            Name::statistic(parent, "running_var").of::<C>(),
+            sets.each_mut().map(|set| set.running_var.flat_mut()),
+        );
     }
 }
 
@@ -161,6 +167,7 @@ impl<X: Tensor> Layer<X> for BatchNorm {
     type Output = X;
     type Params = BatchNormParams<X::Channels>;
     type Tape = X;
+    const NAME: &'static str = "BatchNorm";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 

@@ -29,7 +29,7 @@ impl<B: Tensor> Params for LinearBias<B> {
     const COUNT: usize = B::LEN;
 
     fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
-        visitor(Name::leaf(parent, "bias"), self.bias.flat());
+        visitor(Name::leaf(parent, "bias").of::<B>(), self.bias.flat());
     }
 
     fn visit_mut<const SETS: usize>(
@@ -37,7 +37,7 @@ impl<B: Tensor> Params for LinearBias<B> {
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
     ) {
-        visitor(Name::leaf(parent, "bias"), sets.each_mut().map(|set| set.bias.flat_mut()));
+        visitor(Name::leaf(parent, "bias").of::<B>(), sets.each_mut().map(|set| set.bias.flat_mut()));
     }
 }
 
@@ -110,8 +110,14 @@ impl<X: Tensor, L: LinearLayer<X>> Layer<X> for BiasOnly<L, X> {
     type Output = L::Output;
     type Params = LinearBias<L::Bias>;
     type Tape = L::Output;
+    const NAME: &'static str = "BiasOnly";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
+
+    fn names(visitor: &mut dyn FnMut(&'static str)) {
+        visitor(Self::NAME);
+        L::names(visitor);
+    }
 
     fn forward<'t>(
         &self,

@@ -164,9 +164,16 @@ where
     type Output = Y;
     type Params = (A::Params, B::Params);
     type Tape = ConcatTape<X, Y, A::Tape, B::Tape>;
+    const NAME: &'static str = "Concat";
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = A::ONLY_FIRST || B::ONLY_FIRST;
     const FORGETS_STATE: bool = A::FORGETS_STATE || B::FORGETS_STATE;
+
+    fn names(visitor: &mut dyn FnMut(&'static str)) {
+        visitor(Self::NAME);
+        A::names(visitor);
+        B::names(visitor);
+    }
 
     fn forward<'t>(&self, params: &Self::Params, x: &'t mut X, tape: &'t mut Self::Tape, pass: Pass) -> &'t mut Y {
         const { check::<Y, A::Output, B::Output>() };

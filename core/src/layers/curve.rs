@@ -34,6 +34,7 @@ macro_rules! curve {
             type Output = X;
             type Params = ();
             type Tape = X;
+            const NAME: &'static str = crate::layer::base_name(stringify!($layer));
             const KEEPS_INPUT: bool = true;
             const KEEPS_OUTPUT_GRADIENT: bool = true;
 

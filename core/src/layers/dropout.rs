@@ -65,6 +65,7 @@ impl<X: Tensor> Layer<X> for Dropout {
     type Output = X;
     type Params = ();
     type Tape = u32;
+    const NAME: &'static str = "Dropout";
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut u32, pass: Pass) -> &'t mut X {
         if let Pass::Training { stream } = pass {

@@ -30,6 +30,7 @@ impl<const T: usize, const V: usize, const D: usize> Layer<[f32; T]> for Embeddi
     type Output = Signal<T, D>;
     type Params = Linear<[[f32; D]; V], [f32; 0]>;
     type Tape = Signal<T, D>;
+    const NAME: &'static str = "Embedding";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 

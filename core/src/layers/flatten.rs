@@ -32,6 +32,7 @@ impl<X: Tensor, const N: usize> Layer<X> for Flatten<N> {
     type Output = [f32; N];
     type Params = ();
     type Tape = ();
+    const NAME: &'static str = "Flatten";
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut (), _: Pass) -> &'t mut [f32; N] {
         Self::output(x, tape)

@@ -102,10 +102,16 @@ impl<X, L: Layer<X>> Layer<X> for Frozen<L, X> {
     type Output = L::Output;
     type Params = ();
     type Tape = L::Tape;
+    const NAME: &'static str = "Frozen";
     const KEEPS_INPUT: bool = L::KEEPS_INPUT;
     const KEEPS_OUTPUT_GRADIENT: bool = L::KEEPS_OUTPUT_GRADIENT;
     const ONLY_FIRST: bool = L::ONLY_FIRST;
     const FORGETS_STATE: bool = L::FORGETS_STATE;
+
+    fn names(visitor: &mut dyn FnMut(&'static str)) {
+        visitor(Self::NAME);
+        L::names(visitor);
+    }
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut L::Tape, pass: Pass) -> &'t mut L::Output {
         self.layer.forward(self.params, x, tape, pass)
@@ -146,10 +152,16 @@ impl<X: Tensor, L: Inference<X>, const N: usize> Layer<X> for FrozenPrefix<L, X,
     type Output = L::Output;
     type Params = ();
     type Tape = [[f32; N]; 2];
+    const NAME: &'static str = "FrozenPrefix";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = true;
     const FORGETS_STATE: bool = L::HAS_STATE;
+
+    fn names(visitor: &mut dyn FnMut(&'static str)) {
+        visitor(Self::NAME);
+        L::names(visitor);
+    }
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut Self::Tape, _: Pass) -> &'t mut L::Output {
         const {

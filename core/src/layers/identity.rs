@@ -24,6 +24,7 @@ impl<X: Tensor> Layer<X> for Identity {
     type Output = X;
     type Params = ();
     type Tape = ();
+    const NAME: &'static str = "Identity";
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, (): &'t mut (), _: Pass) -> &'t mut X {
         x
@@ -65,6 +66,7 @@ impl<X: Tensor> Layer<X> for Keep {
     type Output = X;
     type Params = ();
     type Tape = X;
+    const NAME: &'static str = "Keep";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 

@@ -42,6 +42,7 @@ impl<X: Tensor> Layer<X> for LeakyRelu {
     type Output = X;
     type Params = ();
     type Tape = X;
+    const NAME: &'static str = "LeakyRelu";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 

@@ -88,6 +88,7 @@ macro_rules! linear_layer {
             type Output = $y;
             type Params = Linear<<Self as LinearLayer<$x>>::Weight, <Self as LinearLayer<$x>>::Bias>;
             type Tape = $y;
+            const NAME: &'static str = crate::layer::base_name(stringify!($layer));
             const KEEPS_INPUT: bool = true;
             const KEEPS_OUTPUT_GRADIENT: bool = true;
 

@@ -105,6 +105,7 @@ macro_rules! norm {
             type Output = X;
             type Params = Linear<X::Channels, $bias>;
             type Tape = X;
+            const NAME: &'static str = crate::layer::base_name(stringify!($layer));
             const KEEPS_INPUT: bool = true;
             const KEEPS_OUTPUT_GRADIENT: bool = true;
 

@@ -95,6 +95,7 @@ macro_rules! pad {
             type Output = $y;
             type Params = ();
             type Tape = $y;
+            const NAME: &'static str = "Pad";
             const KEEPS_INPUT: bool = true;
             const KEEPS_OUTPUT_GRADIENT: bool = true;
 

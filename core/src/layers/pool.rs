@@ -146,6 +146,7 @@ macro_rules! pool {
             type Output = $y;
             type Params = ();
             type Tape = $y;
+            const NAME: &'static str = crate::layer::base_name(stringify!($layer));
             const KEEPS_INPUT: bool = kind!($kind, keeps_input);
             const KEEPS_OUTPUT_GRADIENT: bool = true;
 

@@ -60,6 +60,7 @@ impl<X: Tensor, S: Slopes> Layer<X> for PRelu<S> {
     type Output = X;
     type Params = Linear<S::Of<X>, [f32; 0]>;
     type Tape = X;
+    const NAME: &'static str = "PRelu";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 

@@ -118,10 +118,10 @@ impl<I: Tensor, U: Tensor, B: Tensor> Params for RecurrentParams<I, U, B> {
     const COUNT: usize = I::LEN + U::LEN + B::LEN;
 
     fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
-        visitor(Name::leaf(parent, "weight_ih"), self.weight_ih.flat());
-        visitor(Name::leaf(parent, "weight_hh"), self.weight_hh.flat());
+        visitor(Name::leaf(parent, "weight_ih").of::<I>(), self.weight_ih.flat());
+        visitor(Name::leaf(parent, "weight_hh").of::<U>(), self.weight_hh.flat());
         if B::LEN > 0 {
-            visitor(Name::leaf(parent, "bias"), self.bias.flat());
+            visitor(Name::leaf(parent, "bias").of::<B>(), self.bias.flat());
         }
     }
 
@@ -130,10 +130,10 @@ impl<I: Tensor, U: Tensor, B: Tensor> Params for RecurrentParams<I, U, B> {
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
     ) {
-        visitor(Name::leaf(parent, "weight_ih"), sets.each_mut().map(|set| set.weight_ih.flat_mut()));
-        visitor(Name::leaf(parent, "weight_hh"), sets.each_mut().map(|set| set.weight_hh.flat_mut()));
+        visitor(Name::leaf(parent, "weight_ih").of::<I>(), sets.each_mut().map(|set| set.weight_ih.flat_mut()));
+        visitor(Name::leaf(parent, "weight_hh").of::<U>(), sets.each_mut().map(|set| set.weight_hh.flat_mut()));
         if B::LEN > 0 {
-            visitor(Name::leaf(parent, "bias"), sets.each_mut().map(|set| set.bias.flat_mut()));
+            visitor(Name::leaf(parent, "bias").of::<B>(), sets.each_mut().map(|set| set.bias.flat_mut()));
         }
     }
 }
@@ -236,6 +236,7 @@ impl<const T: usize, const C: usize, K: RecurrentCell, R: Returned> Layer<Signal
     type Output = R::Of<K::Hidden, T>;
     type Params = RecurrentParams<[K::Weights; C], K::Recurrence, K::Bias>;
     type Tape = RecurrentTape<[K::Gates; T], [K::Hidden; T], K::Carry, R::Of<K::Hidden, T>>;
+    const NAME: &'static str = K::NAME;
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 

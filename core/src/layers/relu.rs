@@ -25,6 +25,7 @@ impl<X: Tensor> Layer<X> for Relu {
     type Output = X;
     type Params = ();
     type Tape = ();
+    const NAME: &'static str = "Relu";
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, (): &'t mut (), _: Pass) -> &'t mut X {
         kernel::elementwise::relu(x.flat_mut());

@@ -29,6 +29,7 @@ impl<X: Tensor> Layer<X> for Relu6 {
     type Output = X;
     type Params = ();
     type Tape = ();
+    const NAME: &'static str = "Relu6";
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, (): &'t mut (), _: Pass) -> &'t mut X {
         kernel::elementwise::clip(x.flat_mut(), CEILING);

@@ -30,6 +30,7 @@ impl<X: Tensor, Y: Tensor> Layer<X> for Reshape<Y> {
     type Output = Y;
     type Params = ();
     type Tape = ();
+    const NAME: &'static str = "Reshape";
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, (): &'t mut (), _: Pass) -> &'t mut Y {
         const {

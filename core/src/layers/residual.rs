@@ -123,10 +123,16 @@ impl<X: Tensor, F: Layer<X, Output = X>> Layer<X> for Residual<F> {
     type Output = X;
     type Params = F::Params;
     type Tape = F::Tape;
+    const NAME: &'static str = "Residual";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = F::ONLY_FIRST;
     const FORGETS_STATE: bool = F::FORGETS_STATE;
+
+    fn names(visitor: &mut dyn FnMut(&'static str)) {
+        visitor(Self::NAME);
+        F::names(visitor);
+    }
 
     fn forward<'t>(&self, params: &F::Params, x: &'t mut X, tape: &'t mut F::Tape, pass: Pass) -> &'t mut X {
         const { check::<X, F>(true) };
@@ -173,10 +179,17 @@ where
     type Output = Y;
     type Params = (F::Params, P::Params);
     type Tape = (F::Tape, P::Tape);
+    const NAME: &'static str = "ResidualProjection";
     const KEEPS_INPUT: bool = true;
     const KEEPS_OUTPUT_GRADIENT: bool = true;
     const ONLY_FIRST: bool = F::ONLY_FIRST || <P as Layer<X>>::ONLY_FIRST;
     const FORGETS_STATE: bool = F::FORGETS_STATE || <P as Layer<X>>::FORGETS_STATE;
+
+    fn names(visitor: &mut dyn FnMut(&'static str)) {
+        visitor(Self::NAME);
+        F::names(visitor);
+        <P as Layer<X>>::names(visitor);
+    }
 
     fn forward<'t>(&self, params: &Self::Params, x: &'t mut X, tape: &'t mut Self::Tape, pass: Pass) -> &'t mut Y {
         const {

@@ -35,6 +35,7 @@ impl<X: Tensor, const C: usize> Layer<X> for Scale<C> {
     type Output = X;
     type Params = ();
     type Tape = ();
+    const NAME: &'static str = "Scale";
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, (): &'t mut (), _: Pass) -> &'t mut X {
         const {

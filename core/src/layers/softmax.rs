@@ -42,6 +42,7 @@ macro_rules! over_last_axis {
             type Output = X;
             type Params = ();
             type Tape = X;
+            const NAME: &'static str = crate::layer::base_name(stringify!($layer));
             const KEEPS_INPUT: bool = true;
             const KEEPS_OUTPUT_GRADIENT: bool = true;
 

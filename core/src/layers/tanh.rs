@@ -24,6 +24,7 @@ impl<X: Tensor> Layer<X> for Tanh {
     type Output = X;
     type Params = ();
     type Tape = X;
+    const NAME: &'static str = "Tanh";
     const KEEPS_OUTPUT_GRADIENT: bool = true;
 
     fn forward<'t>(&self, (): &(), x: &'t mut X, tape: &'t mut X, pass: Pass) -> &'t mut X {

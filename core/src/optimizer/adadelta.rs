@@ -52,6 +52,8 @@ impl Adadelta {
 }
 
 impl Optimizer for Adadelta {
+    const NAME: &'static str = "Adadelta";
+
     type Moments<P: Params> = [P; 2];
     type State = ();
 

@@ -62,6 +62,8 @@ impl Adagrad {
 }
 
 impl Optimizer for Adagrad {
+    const NAME: &'static str = "Adagrad";
+
     type Moments<P: Params> = [P; 1];
     /// The steps taken; stays at `u32::MAX` once there.
     type State = u32;

@@ -95,6 +95,8 @@ impl State for AdamState {
 }
 
 impl Optimizer for Adam {
+    const NAME: &'static str = "Adam";
+
     type Moments<P: Params> = [P; 2];
     type State = AdamState;
 

@@ -56,6 +56,8 @@ impl AmsGrad {
 }
 
 impl Optimizer for AmsGrad {
+    const NAME: &'static str = "AmsGrad";
+
     type Moments<P: Params> = [P; 3];
     type State = AdamState;
 

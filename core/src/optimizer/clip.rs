@@ -46,6 +46,8 @@ pub struct ClipNorm<O> {
 }
 
 impl<O: Optimizer> Optimizer for ClipValue<O> {
+    const NAME: &'static str = O::NAME;
+
     type Moments<P: Params> = O::Moments<P>;
     type State = O::State;
 
@@ -67,6 +69,8 @@ impl<O: Optimizer> Optimizer for ClipValue<O> {
 }
 
 impl<O: Optimizer> Optimizer for ClipNorm<O> {
+    const NAME: &'static str = O::NAME;
+
     type Moments<P: Params> = O::Moments<P>;
     type State = O::State;
 

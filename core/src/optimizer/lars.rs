@@ -61,6 +61,8 @@ impl Lars {
 }
 
 impl Optimizer for Lars {
+    const NAME: &'static str = "Lars";
+
     type Moments<P: Params> = [P; 1];
     type State = ();
 

@@ -40,6 +40,8 @@ pub struct LayerRates<O, const N: usize> {
 }
 
 impl<O: Optimizer, const N: usize> Optimizer for LayerRates<O, N> {
+    const NAME: &'static str = O::NAME;
+
     type Moments<P: Params> = O::Moments<P>;
     type State = O::State;
 

@@ -50,6 +50,8 @@ impl Lion {
 }
 
 impl Optimizer for Lion {
+    const NAME: &'static str = "Lion";
+
     type Moments<P: Params> = [P; 1];
     type State = ();
 

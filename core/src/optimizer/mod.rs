@@ -89,6 +89,10 @@ use crate::tensor::Zero;
 /// assert_eq!(counters(optimizer), 4); // the count of steps
 /// ```
 pub trait Optimizer {
+    /// What the rule is called, such as `Adam`; a wrapper has the name of its rule. A [checkpoint](crate::checkpoint) is loaded only where it
+    /// is that of the optimizer that saved it.
+    const NAME: &'static str = "";
+
     /// What is kept for each parameter: `[P; 0]` for plain SGD, `[P; 1]` for momentum, `[P; 2]` for Adam.
     type Moments<P: Params>: Zero + AsRef<[P]> + AsMut<[P]>;
 

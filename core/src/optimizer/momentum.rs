@@ -67,6 +67,8 @@ impl Momentum {
 }
 
 impl Optimizer for Momentum {
+    const NAME: &'static str = "Momentum";
+
     type Moments<P: Params> = [P; 1];
     /// 0 before the first step, 1 behind it.
     type State = u32;

@@ -118,6 +118,8 @@ impl<const CENTERED: bool, const MOMENTUM: bool> RmsProp<CENTERED, MOMENTUM> {
 }
 
 impl Optimizer for RmsProp {
+    const NAME: &'static str = "RmsProp";
+
     type Moments<P: Params> = [P; 1];
     type State = ();
 
@@ -143,6 +145,8 @@ impl Optimizer for RmsProp {
 }
 
 impl Optimizer for MomentumRmsProp {
+    const NAME: &'static str = "MomentumRmsProp";
+
     type Moments<P: Params> = [P; 2];
     type State = ();
 
@@ -170,6 +174,8 @@ impl Optimizer for MomentumRmsProp {
 }
 
 impl Optimizer for CenteredRmsProp {
+    const NAME: &'static str = "CenteredRmsProp";
+
     type Moments<P: Params> = [P; 2];
     type State = ();
 
@@ -195,6 +201,8 @@ impl Optimizer for CenteredRmsProp {
 }
 
 impl Optimizer for CenteredMomentumRmsProp {
+    const NAME: &'static str = "CenteredMomentumRmsProp";
+
     type Moments<P: Params> = [P; 3];
     type State = ();
 

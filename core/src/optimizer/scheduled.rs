@@ -66,6 +66,8 @@ impl<O: Optimizer, S: Schedule> Scheduled<O, S> {
 }
 
 impl<O: Optimizer, S: Schedule> Optimizer for Scheduled<O, S> {
+    const NAME: &'static str = O::NAME;
+
     type Moments<P: Params> = O::Moments<P>;
     type State = ScheduledState<O::State, S::State>;
 

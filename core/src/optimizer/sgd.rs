@@ -85,6 +85,8 @@ impl Sgd {
 }
 
 impl Optimizer for Sgd {
+    const NAME: &'static str = "Sgd";
+
     type Moments<P: Params> = [P; 0];
     type State = ();
 
