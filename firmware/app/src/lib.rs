@@ -11,6 +11,7 @@ extern crate std;
 pub mod digits;
 pub mod every;
 mod fingerprint;
+pub mod gesture;
 pub mod live;
 pub mod mlperf_tiny;
 pub mod resume;

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use backpass::checkpoint;
+
 use super::sensor::SensorError;
 
 /// One of the two buttons.
@@ -49,3 +51,54 @@ impl fmt::Display for Fault {
         }
     }
 }
+
+/// Why something was not saved to flash, or not loaded from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SaveError {
+    /// The flash is too small.
+    TooSmall {
+        /// The bytes that it needs.
+        needed: u32,
+        /// The bytes that there are.
+        available: u32,
+    },
+    /// The flash does not work.
+    Flash,
+    /// It was saved by another application, or by another version of this one.
+    Other,
+    /// What was saved is damaged.
+    Damaged,
+}
+
+impl SaveError {
+    pub(crate) fn of<E>(error: &checkpoint::Error<E>) -> Self {
+        match error {
+            checkpoint::Error::TooSmall { needed, available } => {
+                Self::TooSmall { needed: *needed, available: *available }
+            }
+            checkpoint::Error::OtherNetwork { .. }
+            | checkpoint::Error::OtherOptimizer { .. }
+            | checkpoint::Error::OtherExtra { .. }
+            | checkpoint::Error::NewerFormat { .. } => Self::Other,
+            checkpoint::Error::Damaged { .. } | checkpoint::Error::Invalid { .. } => Self::Damaged,
+            _ => Self::Flash,
+        }
+    }
+}
+
+impl fmt::Display for SaveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooSmall { needed, available } => {
+                write!(f, "the flash has {available} bytes for what was learned, but {needed} are needed")
+            }
+            Self::Flash => f.write_str("the flash does not work: it may be worn out"),
+            Self::Other => f.write_str("what is in flash was saved by another application or version"),
+            Self::Damaged => f.write_str("what is in flash is damaged"),
+        }
+    }
+}
+
+impl core::error::Error for SaveError {}

@@ -13,8 +13,8 @@ mod sensor;
 pub mod sensors;
 
 pub use display::{Display, Face, Leds, Matrix, Sign};
-pub use event::{Fault, PushButton};
-pub(crate) use feed::Feed;
+pub use event::{Fault, PushButton, SaveError};
+pub(crate) use feed::{Feed, Reading};
 pub(crate) use pace::Pace;
 pub use pace::Clock;
 pub(crate) use press::{Press, Pressed};
