@@ -426,7 +426,8 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>> + checkpoint::Pers
         if self.past.is_empty() {
             return None;
         }
-        let probabilities = Softmax::new().forward(&(), &mut logits, &mut Zero::ZERO, Pass::Predicting);
+        let mut tape = Zero::ZERO;
+        let probabilities = Softmax.forward(&(), &mut logits, &mut tape, Pass::Predicting);
         let class = probabilities.argmax();
         Some((u8::try_from(class).ok()?, *probabilities.get(class)?))
     }

@@ -9,14 +9,15 @@ use super::sensor::{Sensor, SensorError};
 const STANDARD_GRAVITY: f32 = 9.806_65;
 
 #[cfg(feature = "lsm303agr")]
-pub use st::Lsm303agrSensor;
+pub use st::{AccelScale, Lsm303agrSensor};
 
 #[cfg(feature = "lsm303agr")]
 mod st {
     use super::{DelayNs, I2c, STANDARD_GRAVITY, Sensor, SensorError};
+    pub use lsm303agr::AccelScale;
     use lsm303agr::interface::I2cInterface;
     use lsm303agr::mode::MagOneShot;
-    use lsm303agr::{AccelMode, AccelOutputDataRate, AccelScale, Error, Lsm303agr};
+    use lsm303agr::{AccelMode, AccelOutputDataRate, Error, Lsm303agr};
 
     /// The accelerometer of an LSM303AGR (BBC micro:bit v2): x, y and z in m/s², 12 bits, 100 measurements a second.
     pub struct Lsm303agrSensor<I, D> {
@@ -64,12 +65,12 @@ mod st {
 }
 
 #[cfg(feature = "mpu6050")]
-pub use invensense::Mpu6050Sensor;
+pub use invensense::{AccelFullScale, Mpu6050Sensor};
 
 #[cfg(feature = "mpu6050")]
 mod invensense {
     use super::{DelayNs, I2c, STANDARD_GRAVITY, Sensor, SensorError};
-    use mpu6050_dmp::accel::AccelFullScale;
+    pub use mpu6050_dmp::accel::AccelFullScale;
     use mpu6050_dmp::address::Address;
     use mpu6050_dmp::config::DigitalLowPassFilter;
     use mpu6050_dmp::error::Error;
