@@ -2,10 +2,11 @@
 
 use heapless::Deque;
 
+use crate::checkpoint::{Archive, Persist};
 use crate::math;
 use crate::stream::compensated::Compensated;
 use crate::stream::drift::Drift;
-use crate::stream::error::ValueError;
+use crate::stream::error::{LARGEST_MEAN, ValueError};
 
 /// ADWIN, adaptive windowing: a window over the latest values that is as long as their mean does not change. When the means of its older
 /// and its younger part differ by more than chance allows, there is a change.
@@ -64,10 +65,9 @@ impl Bucket {
     /// Two buckets of `size` values each as one.
     fn merge(self, other: Self, size: f32) -> Self {
         let difference = self.total / size - other.total / size;
-        Self {
-            total: self.total + other.total,
-            variance: self.variance + other.variance + 0.5 * size * difference * difference,
-        }
+        let variance = self.variance + other.variance + 0.5 * size * difference * difference;
+        // The bound is for sums that a checkpoint made up.
+        Self { total: self.total + other.total, variance: variance.min(2.0 * MOST_VARIANCE) }
     }
 }
 
@@ -140,7 +140,7 @@ impl<const ROWS: usize, const BUCKETS: usize> Adwin<ROWS, BUCKETS> {
 
     /// The variance of the values in the window, that of a population; 0 of none.
     pub fn variance(&self) -> f32 {
-        if self.width == 0 { 0.0 } else { self.variance.value().max(0.0) / self.width as f32 }
+        if self.width == 0 { 0.0 } else { self.variance.value() / self.width as f32 }
     }
 
     fn insert(&mut self, value: f32) -> Result<(), ValueError> {
@@ -183,7 +183,9 @@ impl<const ROWS: usize, const BUCKETS: usize> Adwin<ROWS, BUCKETS> {
         let (gone, left) = (values as f32, self.width as f32);
         let difference = bucket.total / gone - self.mean();
         let between = difference * difference * (gone * (left / (gone + left)));
-        self.variance = self.variance.plus(-(bucket.variance + between));
+        let rest = self.variance.plus(-(bucket.variance + between));
+        // Rounding may leave less than nothing; sums that a checkpoint made up may leave anything.
+        self.variance = if rest.value() >= 0.0 { rest } else { Compensated::ZERO };
     }
 
     fn forget_oldest(&mut self) {
@@ -231,7 +233,7 @@ impl<const ROWS: usize, const BUCKETS: usize> Drift for Adwin<ROWS, BUCKETS> {
             self.reset();
         }
         self.insert(value)?;
-        self.tick += 1;
+        self.tick = self.tick.saturating_add(1);
         if self.tick >= self.clock {
             self.tick = 0;
             while self.width > self.grace_period && self.is_cut() {
@@ -250,6 +252,36 @@ impl<const ROWS: usize, const BUCKETS: usize> Drift for Adwin<ROWS, BUCKETS> {
         self.rows.iter_mut().for_each(Deque::clear);
         (self.width, self.tick, self.detected) = (0, 0, false);
         (self.total, self.variance) = (Compensated::ZERO, Compensated::ZERO);
+    }
+}
+
+impl<const ROWS: usize, const BUCKETS: usize> Persist for Adwin<ROWS, BUCKETS> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("Adwin");
+        let (mut width, mut stored_width) = (0, 0.0);
+        for (row, buckets) in self.rows.iter_mut().enumerate() {
+            // A queue may begin anywhere in its array; here it begins at the first place.
+            let mut values = [Bucket { total: 0.0, variance: 0.0 }; BUCKETS];
+            values.iter_mut().zip(buckets.iter()).for_each(|(value, bucket)| *value = *bucket);
+            let mut len = buckets.len() as u32;
+            let stored = archive.u32(&mut len);
+            archive.require(stored as usize <= BUCKETS);
+            stored_width += stored as f32 * size(row) as f32;
+            for Bucket { total, variance } in &mut values {
+                let (total, variance) = (archive.f32(total), archive.f32(variance));
+                archive.require(total.abs() <= size(row) as f32 * LARGEST_MEAN);
+                archive.require((0.0..=2.0 * MOST_VARIANCE).contains(&variance));
+            }
+            buckets.clear();
+            // There is place for all.
+            values.into_iter().take(len as usize).for_each(|bucket| buckets.push_back(bucket).unwrap_or_default());
+            width += buckets.len() as u32 * size(row);
+        }
+        self.width = width;
+        self.total.persist(archive, stored_width * LARGEST_MEAN);
+        self.variance.persist(archive, 2.0 * MOST_VARIANCE);
+        archive.u32(&mut self.tick);
+        archive.bool(&mut self.detected);
     }
 }
 

@@ -1,9 +1,34 @@
 //! Every class with the same share.
 
+use crate::checkpoint::Archive;
 use crate::rng::Rng;
 use crate::stream::error::ClassOutOfRange;
 use crate::stream::replay::Sampling;
 use crate::tensor::Zero;
+
+/// A label that is the index of a class: `u8`, `u16` or `usize`.
+pub trait Class: Copy + Into<usize> {
+    /// Hands it to a checkpoint, and returns the class that is there.
+    fn persist(&mut self, archive: &mut Archive<'_>) -> usize;
+}
+
+impl Class for u8 {
+    fn persist(&mut self, archive: &mut Archive<'_>) -> usize {
+        archive.u8(self).into()
+    }
+}
+
+impl Class for u16 {
+    fn persist(&mut self, archive: &mut Archive<'_>) -> usize {
+        archive.u16(self).into()
+    }
+}
+
+impl Class for usize {
+    fn persist(&mut self, archive: &mut Archive<'_>) -> usize {
+        archive.usize(self)
+    }
+}
 
 /// Class-balancing reservoir sampling (CBRS) for `K` classes: the memory holds as many samples of each class as it can, and of
 /// each class a random choice of all that came. 5 `K` bytes, rounded up to 4.
@@ -47,7 +72,7 @@ impl<const K: usize> Zero for ClassBalanced<K> {
     const ZERO: Self = Self { seen: [0; K], full: [false; K] };
 }
 
-impl<L: Copy + Into<usize>, const K: usize> Sampling<L> for ClassBalanced<K> {
+impl<L: Class, const K: usize> Sampling<L> for ClassBalanced<K> {
     fn place(
         &mut self,
         stored: &[L],
@@ -86,10 +111,27 @@ impl<L: Copy + Into<usize>, const K: usize> Sampling<L> for ClassBalanced<K> {
         }
         Ok(None)
     }
+
+    fn persist(&mut self, labels: &mut [L], len: usize, archive: &mut Archive<'_>) {
+        archive.name("ClassBalanced");
+        let mut sizes = [0_u32; K];
+        for (place, label) in labels.iter_mut().enumerate() {
+            let class = label.persist(archive);
+            archive.require(class < K);
+            if let (true, Some(size)) = (place < len, sizes.get_mut(class)) {
+                *size = size.saturating_add(1);
+            }
+        }
+        for ((seen, full), size) in self.seen.iter_mut().zip(&mut self.full).zip(sizes) {
+            let seen = archive.u32(seen);
+            archive.require(seen >= size);
+            archive.bool(full);
+        }
+    }
 }
 
 /// The position of the `n`-th stored sample, from 0, whose class is one that is `wanted`.
-fn nth<L: Copy + Into<usize>>(stored: &[L], n: u32, wanted: impl Fn(usize) -> bool) -> Option<usize> {
+fn nth<L: Class>(stored: &[L], n: u32, wanted: impl Fn(usize) -> bool) -> Option<usize> {
     let mut positions = stored.iter().enumerate().filter(|(_, label)| wanted((**label).into()));
     positions.nth(n as usize).map(|(position, _)| position)
 }

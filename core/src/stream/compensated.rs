@@ -1,5 +1,7 @@
 //! A running number that does not lose what a long run adds to it.
 
+use crate::checkpoint::Archive;
+
 /// A sum in two `f32`: the rounded sum, and what its rounding has left over; about 48 bits together.
 ///
 /// Compensated summation (Kahan 1965; Neumaier 1974) with the exact sum of two numbers by Knuth (The Art of Computer
@@ -26,6 +28,13 @@ impl Compensated {
         let (sum, left) = exact_sum(self.high, x);
         let (high, low) = exact_sum(sum, self.low + left);
         Self { high, low }
+    }
+
+    /// Hands both numbers to a checkpoint, in which the sum must be of a magnitude up to `most`.
+    pub(crate) fn persist(&mut self, archive: &mut Archive<'_>, most: f32) {
+        let (high, low) = (archive.f32(&mut self.high), archive.f32(&mut self.low));
+        // What was left over is less than the sum shows.
+        archive.require(high.abs() <= most && high + low == high);
     }
 
     /// `x` minus the sum, rounded once or twice.

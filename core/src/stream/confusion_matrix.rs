@@ -1,5 +1,6 @@
 //! Which class was taken for which.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::stream::error::ClassOutOfRange;
 use crate::tensor::Zero;
 
@@ -113,6 +114,13 @@ fn sum(counts: &[u32]) -> u64 {
 /// One number over another; 0 over 0.
 fn share(part: u64, whole: u64) -> f32 {
     if whole == 0 { 0.0 } else { part as f32 / whole as f32 }
+}
+
+impl<const K: usize> Persist for ConfusionMatrix<K> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("ConfusionMatrix");
+        self.counts.persist(archive);
+    }
 }
 
 impl<const K: usize> Default for ConfusionMatrix<K> {

@@ -1,5 +1,6 @@
 //! When to stop training.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::stream::error::ValueError;
 
 /// Early stopping: tells when a loss, the mean of an epoch or of a validation set say, has not got smaller for a while.
@@ -71,6 +72,17 @@ impl EarlyStop {
     /// Forgets all losses. Settings stay.
     pub const fn reset(&mut self) {
         (self.best, self.worse) = (None, 0);
+    }
+}
+
+impl Persist for EarlyStop {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("EarlyStop");
+        let (mut known, mut best) = (self.best.is_some(), self.best.unwrap_or_default());
+        archive.bool(&mut known);
+        archive.finite(core::slice::from_mut(&mut best));
+        self.best = known.then_some(best);
+        archive.u32(&mut self.worse);
     }
 }
 

@@ -6,6 +6,11 @@ use core::fmt;
 /// such values is finite.
 pub const LARGEST: f32 = 1e18;
 
+/// A mean of values up to [`LARGEST`], rounded.
+pub(crate) const LARGEST_MEAN: f32 = 1.01e18;
+/// More than their variance, and than the square of any distance between a value and a mean: so no value can make it larger.
+pub(crate) const LARGEST_VARIANCE: f32 = 1e37;
+
 /// Why a value was not taken. What it was meant for is exactly what it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -1,7 +1,8 @@
 //! The running mean.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::stream::compensated::Compensated;
-use crate::stream::error::ValueError;
+use crate::stream::error::{LARGEST_MEAN, ValueError};
 use crate::tensor::Zero;
 
 /// The mean of all values so far: `mean += (x - mean) / n`. `river.stats.Mean`. 12 bytes.
@@ -57,6 +58,14 @@ impl Mean {
     /// `value` minus the mean.
     pub(crate) const fn distance_to(&self, value: f32) -> f32 {
         self.mean.distance_to(value)
+    }
+}
+
+impl Persist for Mean {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("Mean");
+        archive.u32(&mut self.count);
+        self.mean.persist(archive, LARGEST_MEAN);
     }
 }
 

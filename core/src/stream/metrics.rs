@@ -1,5 +1,6 @@
 //! How good a classifier is, while it learns.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::error::TrainError;
 use crate::layer::Layer;
 use crate::learner::Learner;
@@ -119,6 +120,14 @@ impl<const K: usize, const W: usize> Metrics<K, W> {
         let _ = self.update(class, predicted);
         learner.train_with(fill, &class)?;
         Ok(loss)
+    }
+}
+
+impl<const K: usize, const W: usize> Persist for Metrics<K, W> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("Metrics");
+        self.confusion.persist(archive);
+        self.rolling.persist(archive);
     }
 }
 

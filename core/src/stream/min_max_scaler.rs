@@ -1,5 +1,6 @@
 //! The range from 0 to 1.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::stream::error::{SampleError, ValueError};
 use crate::stream::normalizer::{self, Normalizer};
 use crate::stream::standard_scaler::check_channels;
@@ -89,6 +90,19 @@ impl<const C: usize> Normalizer for MinMaxScaler<C> {
 
     fn count(&self) -> u32 {
         self.count
+    }
+}
+
+impl<const C: usize> Persist for MinMaxScaler<C> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("MinMaxScaler");
+        archive.u32(&mut self.count);
+        archive.bool(&mut self.frozen);
+        for (minimum, maximum) in self.minima.iter_mut().zip(&mut self.maxima) {
+            let (minimum, maximum) = (archive.f32(minimum), archive.f32(maximum));
+            let sound = |value| ValueError::check(value).is_ok();
+            archive.require(minimum <= maximum && sound(minimum) && sound(maximum));
+        }
     }
 }
 

@@ -11,6 +11,9 @@
 //! | [`EarlyStop`] | when the loss has stopped to fall | scikit-learn |
 //! | [`Threshold`] | from where on an error is an anomaly | river |
 //!
+//! Each is [`Persist`](crate::checkpoint::Persist), its random generator too: a checkpoint keeps what it has measured, and it goes on from there
+//! bit for bit. Settings are not kept; the program says them again.
+//!
 //! Nothing here panics. A value that is infinite, NaN or too large is refused with an error and changes nothing. Counters stay at
 //! their largest value. All is `f32` and whole numbers, in one order of operations, so that all platforms get the same bits; where
 //! an `f32` would lose what a long run adds, a sum has a second `f32` for what was rounded off.
@@ -81,11 +84,13 @@ pub mod replay;
 pub mod reservoir;
 pub mod rolling_accuracy;
 pub mod standard_scaler;
+#[cfg(test)]
+mod tests;
 pub mod threshold;
 pub mod window;
 
 pub use adwin::Adwin;
-pub use class_balanced::ClassBalanced;
+pub use class_balanced::{Class, ClassBalanced};
 pub use confusion_matrix::ConfusionMatrix;
 pub use drift::Drift;
 pub use early_stop::EarlyStop;
@@ -97,7 +102,7 @@ pub use normalizer::Normalizer;
 pub use page_hinkley::{PageHinkley, Side};
 pub use quantile::Quantile;
 pub use quantized::Quantized;
-pub use replay::{Example, Replay, Sampling, Storage};
+pub use replay::{Example, Replay, Sampling, Storage, Stored};
 pub use reservoir::Reservoir;
 pub use rolling_accuracy::RollingAccuracy;
 pub use standard_scaler::StandardScaler;

@@ -1,5 +1,6 @@
 //! The test of Page and Hinkley.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::stream::compensated::Compensated;
 use crate::stream::drift::Drift;
 use crate::stream::error::ValueError;
@@ -159,6 +160,21 @@ impl Drift for PageHinkley {
 
     fn reset(&mut self) {
         self.state = State::START;
+    }
+}
+
+impl Persist for PageHinkley {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("PageHinkley");
+        let State { mean, up, down, least_up, most_down, detected } = &mut self.state;
+        mean.persist(archive);
+        up.persist(archive, f32::MAX);
+        down.persist(archive, f32::MAX);
+        for value in [least_up, most_down] {
+            let value = archive.f32(value);
+            archive.require(value.is_finite());
+        }
+        archive.bool(detected);
     }
 }
 

@@ -1,8 +1,9 @@
 //! A running quantile.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::stream::error::ValueError;
 
-/// The `q`-quantile of all values so far, in five markers: the P² algorithm. 44 bytes, whatever the number of values.
+/// The `q`-quantile of all values so far, in five markers: the P² algorithm. 40 bytes, whatever the number of values.
 ///
 /// The markers are the minimum, the maximum, the quantile and two halfway; each is moved along a parabola through its neighbours when it
 /// is a place or more away from where it should be. Up to five values, the quantile is that of the sorted values.
@@ -27,12 +28,15 @@ pub struct Quantile {
     /// q in units of 2^-31.
     q: u32,
     count: u32,
-    markers: [Marker; 5],
+    /// In order; up to five values are the values themselves.
+    heights: [f32; 5],
+    /// The positions of the inner three markers among all values in order, from 1; 0 below five values. The first marker stands at 1, the
+    /// last at the count.
+    positions: [u32; 3],
 }
 
-/// An estimated value and its position among all values in order, from 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+/// An estimated value and its position.
+#[derive(Clone, Copy)]
 struct Marker {
     height: f32,
     position: u32,
@@ -55,7 +59,7 @@ impl Quantile {
         } else {
             q
         };
-        Self { q, count: 0, markers: [Marker { height: 0.0, position: 0 }; 5] }
+        Self { q, count: 0, heights: [0.0; 5], positions: [0; 3] }
     }
 
     /// Which quantile it is.
@@ -66,10 +70,10 @@ impl Quantile {
     /// The quantile; `None` of nothing.
     pub fn get(&self) -> Option<f32> {
         if self.count > 5 {
-            return Some(self.markers[2].height);
+            return Some(self.heights[2]);
         }
         let index = (u64::from(self.count) * u64::from(self.q) / ONE).min(u64::from(self.count.checked_sub(1)?));
-        self.markers.get(index as usize).map(|marker| marker.height)
+        self.heights.get(index as usize).copied()
     }
 
     /// How many values there were. Stays at `u32::MAX` once there.
@@ -79,7 +83,7 @@ impl Quantile {
 
     /// Forgets all values.
     pub const fn reset(&mut self) {
-        *self = Self { q: self.q, count: 0, markers: [Marker { height: 0.0, position: 0 }; 5] };
+        *self = Self { q: self.q, count: 0, heights: [0.0; 5], positions: [0; 3] };
     }
 
     /// Takes one more value.
@@ -100,38 +104,59 @@ impl Quantile {
     /// Puts one of the first five values in its place.
     fn insert(&mut self, value: f32) {
         let mut carried = value;
-        for (index, marker) in self.markers.iter_mut().enumerate() {
-            if index as u32 >= self.count {
-                marker.height = carried;
+        for (index, height) in (0..).zip(&mut self.heights) {
+            if index >= self.count {
+                *height = carried;
                 break;
             }
-            if carried < marker.height {
-                core::mem::swap(&mut carried, &mut marker.height);
+            if carried < *height {
+                core::mem::swap(&mut carried, height);
             }
         }
         self.count += 1;
-        (1..).zip(&mut self.markers).for_each(|(position, marker)| marker.position = position);
+        if self.count == 5 {
+            self.positions = [2, 3, 4];
+        }
     }
 
     fn adjust(&mut self, value: f32) {
-        let [first, inner @ .., last] = &mut self.markers;
-        first.height = first.height.min(value);
-        last.height = last.height.max(value);
-        // Every value has the markers above it moved up by one; the first stays at 1, the last at the count.
-        for marker in inner {
-            if value < marker.height {
-                marker.position += 1;
+        let [h0, inner @ .., h4] = &mut self.heights;
+        *h0 = h0.min(value);
+        *h4 = h4.max(value);
+        // A value moves the markers above it up by one place.
+        for (height, position) in inner.iter().zip(&mut self.positions) {
+            if value < *height {
+                *position = position.saturating_add(1);
             }
         }
-        last.position = self.count;
 
         // Where the inner ones should be: (count - 1) q / 2, q and (1 + q) / 2 behind the first, in units of 2^-32.
         let (before, q) = (u64::from(self.count - 1), u64::from(self.q));
-        let [m0, m1, m2, m3, m4] = self.markers;
-        let m1 = m1.moved(m0, m2, before * q);
-        let m2 = m2.moved(m1, m3, before * (2 * q));
-        let m3 = m3.moved(m2, m4, before * (ONE + q));
-        self.markers = [m0, m1, m2, m3, m4];
+        let ([h0, h1, h2, h3, h4], [p1, p2, p3]) = (self.heights, self.positions);
+        let marker = |height, position| Marker { height, position };
+        let m1 = marker(h1, p1).moved(marker(h0, 1), marker(h2, p2), before * q);
+        let m2 = marker(h2, p2).moved(m1, marker(h3, p3), before * (2 * q));
+        let m3 = marker(h3, p3).moved(m2, marker(h4, self.count), before * (ONE + q));
+        self.heights = [h0, m1.height, m2.height, m3.height, h4];
+        self.positions = [m1.position, m2.position, m3.position];
+    }
+}
+
+impl Persist for Quantile {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("Quantile");
+        let count = archive.u32(&mut self.count);
+        let mut before = -f32::INFINITY;
+        for (index, height) in (0..).zip(&mut self.heights) {
+            let height = archive.f32(height);
+            archive.require(ValueError::check(height).is_ok());
+            if index < count {
+                archive.require(before <= height);
+                before = height;
+            }
+        }
+        let [p1, p2, p3] = self.positions.each_mut().map(|position| archive.u32(position));
+        archive.require(if count < 5 { [p1, p2, p3] == [0; 3] } else { 1 < p1 && p1 < p2 && p2 < p3 && p3 < count });
     }
 }
 
@@ -220,7 +245,6 @@ mod tests {
     fn a_full_count_stays() {
         let mut quantile = of(0.5, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         quantile.count = u32::MAX - 1;
-        quantile.markers[4].position = u32::MAX - 1;
         quantile.update(3.0).unwrap();
         let before = quantile;
         quantile.update(-100.0).unwrap();
@@ -234,9 +258,8 @@ mod tests {
             for x in values {
                 quantile.update(x).unwrap();
                 if quantile.count() >= 5 {
-                    for pair in quantile.markers.windows(2) {
-                        prop_assert!(pair[0].height <= pair[1].height && pair[0].position < pair[1].position);
-                    }
+                    let [p1, p2, p3] = quantile.positions;
+                    prop_assert!(quantile.heights.is_sorted() && 1 < p1 && p1 < p2 && p2 < p3 && p3 < quantile.count());
                 }
             }
         }

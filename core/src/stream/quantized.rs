@@ -1,7 +1,8 @@
 //! A sample in 8-bit numbers.
 
+use crate::checkpoint::Archive;
 use crate::message::Message;
-use crate::stream::replay::Storage;
+use crate::stream::replay::{Storage, Stored};
 use crate::tensor::{Tensor, Zero};
 
 /// A sample of `LEN` elements in one byte each, for a [`Replay`](crate::stream::Replay) memory: a quarter of its `f32`, and 8 bytes for each scale.
@@ -39,6 +40,17 @@ pub struct Quantized<const LEN: usize, const CHANNELS: usize = 1> {
 
 impl<const LEN: usize, const CHANNELS: usize> Zero for Quantized<LEN, CHANNELS> {
     const ZERO: Self = Self { codes: [0; LEN], minima: [0.0; CHANNELS], maxima: [0.0; CHANNELS] };
+}
+
+impl<const LEN: usize, const CHANNELS: usize> Stored for Quantized<LEN, CHANNELS> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("Quantized");
+        archive.bytes(&mut self.codes);
+        for (minimum, maximum) in self.minima.iter_mut().zip(&mut self.maxima) {
+            let (minimum, maximum) = (archive.f32(minimum), archive.f32(maximum));
+            archive.require(minimum.is_finite() && maximum.is_finite() && minimum <= maximum);
+        }
+    }
 }
 
 impl<X: Tensor, const LEN: usize, const CHANNELS: usize> Storage<X> for Quantized<LEN, CHANNELS> {

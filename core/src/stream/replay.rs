@@ -1,11 +1,25 @@
 //! A memory of earlier samples.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::rng::Rng;
 use crate::stream::error::{ClassOutOfRange, ReplayError, SampleError};
 use crate::tensor::{Tensor, Zero};
 
-/// How a sample is kept in a [`Replay`] memory: any [`Tensor`] as it is, or [`Quantized`](crate::stream::Quantized).
-pub trait Storage<X>: Zero {
+/// A sample as it is kept in a [`Replay`] memory: any [`Tensor`] as it is, or [`Quantized`](crate::stream::Quantized).
+pub trait Stored: Zero {
+    /// Hands all of it to a checkpoint, and requires that it is finite; see [`Persist`].
+    fn persist(&mut self, archive: &mut Archive<'_>);
+}
+
+impl<X: Tensor> Stored for X {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("f32");
+        archive.finite(self.flat_mut());
+    }
+}
+
+/// What keeps samples of type `X`.
+pub trait Storage<X>: Stored {
     /// Keeps a sample, in the place of the one before. It is finite.
     fn store(&mut self, sample: &X);
 
@@ -38,6 +52,10 @@ pub trait Sampling<L>: Zero {
         label: &L,
         rng: &mut Rng,
     ) -> Result<Option<usize>, ClassOutOfRange>;
+
+    /// Hands what is counted, and the labels in all places of the memory, to a checkpoint; the first `len` places are used. See
+    /// [`Persist`].
+    fn persist(&mut self, labels: &mut [L], len: usize, archive: &mut Archive<'_>);
 }
 
 /// A memory of `N` earlier samples with their labels, for experience replay: a network that learns from it along with new samples
@@ -162,6 +180,17 @@ impl<S, L: Copy, P, const N: usize> Replay<S, L, P, N> {
     /// The rule by which samples are kept, which has counted them.
     pub const fn sampling(&self) -> &P {
         &self.sampling
+    }
+}
+
+impl<S: Stored, L, P: Sampling<L>, const N: usize> Persist for Replay<S, L, P, N> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("Replay");
+        let len = archive.u32(&mut self.len) as usize;
+        archive.require(len <= N);
+        self.rng.persist(archive);
+        self.sampling.persist(&mut self.labels, len, archive);
+        self.samples.iter_mut().for_each(|sample| sample.persist(archive));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every sample so far with the same probability.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::rng::Rng;
 use crate::stream::error::ClassOutOfRange;
 use crate::stream::replay::Sampling;
@@ -41,11 +42,18 @@ impl Zero for Reservoir {
     const ZERO: Self = Self { seen: 0 };
 }
 
-impl<L> Sampling<L> for Reservoir {
+impl<L: Persist> Sampling<L> for Reservoir {
     fn place(&mut self, stored: &[L], capacity: usize, _: &L, rng: &mut Rng) -> Result<Option<usize>, ClassOutOfRange> {
         self.seen = self.seen.saturating_add(1);
         let place = if stored.len() < capacity { stored.len() } else { rng.below(self.seen) as usize };
         Ok((place < capacity).then_some(place))
+    }
+
+    fn persist(&mut self, labels: &mut [L], len: usize, archive: &mut Archive<'_>) {
+        archive.name("Reservoir");
+        let seen = archive.u32(&mut self.seen);
+        archive.require(seen as usize >= len);
+        labels.persist(archive);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The accuracy of late.
 
-use heapless::HistoryBuf;
+use heapless::Deque;
+
+use crate::checkpoint::{Archive, Persist};
 
 /// The share of right answers among the last `W`: `river.utils.Rolling(metrics.Accuracy, window_size=W)`. One byte an answer.
 ///
@@ -15,19 +17,24 @@ use heapless::HistoryBuf;
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RollingAccuracy<const W: usize> {
-    right: HistoryBuf<bool, W>,
+    /// The oldest first.
+    right: Deque<bool, W>,
 }
 
 impl<const W: usize> RollingAccuracy<W> {
     /// Without answers.
     pub const fn new() -> Self {
         const { assert!(W > 0, "RollingAccuracy: a window of no answers") };
-        Self { right: HistoryBuf::new() }
+        Self { right: Deque::new() }
     }
 
     /// Takes one more answer, and forgets the oldest if there are `W`.
     pub fn update(&mut self, right: bool) {
-        self.right.write(right);
+        if self.right.is_full() {
+            self.right.pop_front();
+        }
+        // There is place now.
+        let _ = self.right.push_back(right);
     }
 
     /// The share of right answers, 0 to 1; 0 without answers.
@@ -51,6 +58,21 @@ impl<const W: usize> RollingAccuracy<W> {
     /// Forgets all answers.
     pub fn clear(&mut self) {
         self.right.clear();
+    }
+}
+
+impl<const W: usize> Persist for RollingAccuracy<W> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("RollingAccuracy");
+        // A queue may begin anywhere in its array; here it begins at the first place.
+        let mut answers = [false; W];
+        answers.iter_mut().zip(self.right.iter()).for_each(|(answer, right)| *answer = *right);
+        let mut len = self.right.len() as u32;
+        let stored = archive.u32(&mut len);
+        archive.require(stored as usize <= W);
+        answers.persist(archive);
+        self.clear();
+        answers.into_iter().take(len as usize).for_each(|right| self.update(right));
     }
 }
 

@@ -1,10 +1,11 @@
 //! Mean 0, variance 1.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::layers::Scale;
 use crate::math;
 use crate::message::Message;
 use crate::stream::compensated::Compensated;
-use crate::stream::error::{SampleError, ValueError};
+use crate::stream::error::{LARGEST_MEAN, LARGEST_VARIANCE, SampleError, ValueError};
 use crate::stream::normalizer::{self, Normalizer};
 use crate::tensor::{Tensor, Zero};
 
@@ -114,6 +115,16 @@ impl<const C: usize> Normalizer for StandardScaler<C> {
 
     fn count(&self) -> u32 {
         self.count
+    }
+}
+
+impl<const C: usize> Persist for StandardScaler<C> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("StandardScaler");
+        archive.u32(&mut self.count);
+        archive.bool(&mut self.frozen);
+        self.means.iter_mut().for_each(|mean| mean.persist(archive, LARGEST_MEAN));
+        self.variances.iter_mut().for_each(|variance| variance.persist(archive, LARGEST_VARIANCE));
     }
 }
 

@@ -1,9 +1,10 @@
 //! From where on an error is an anomaly.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::stream::error::ValueError;
 use crate::stream::quantile::Quantile;
 
-/// A threshold for anomalies: the running `q`-quantile of the errors of normal samples, times a margin. 48 bytes.
+/// A threshold for anomalies: the running `q`-quantile of the errors of normal samples, times a margin. 36 bytes.
 ///
 /// [`learn`](Self::learn) while all is normal; then an error [`is_anomaly`](Self::is_anomaly) if it is above the threshold. Learning on from
 /// every error, alarms too, as `river.anomaly.QuantileFilter` does, makes a share of `1 - q` of a stream that does not change anomalies.
@@ -69,6 +70,13 @@ impl Threshold {
     /// Forgets all errors, to learn anew what is normal.
     pub const fn reset(&mut self) {
         self.quantile.reset();
+    }
+}
+
+impl Persist for Threshold {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("Threshold");
+        self.quantile.persist(archive);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The last rows of a stream.
 
+use crate::checkpoint::{Archive, Persist};
 use crate::message::Message;
 use crate::stream::error::SampleError;
 use crate::tensor::{Tensor, Zero};
@@ -86,6 +87,17 @@ impl<const T: usize, const C: usize, const HOP: usize> Window<T, C, HOP> {
     pub fn clear(&mut self) {
         self.rows.as_flattened_mut().fill(0.0);
         (self.next, self.filled, self.since) = (0, 0, 0);
+    }
+}
+
+impl<const T: usize, const C: usize, const HOP: usize> Persist for Window<T, C, HOP> {
+    fn persist(&mut self, archive: &mut Archive<'_>) {
+        archive.name("Window");
+        archive.finite(self.rows.as_flattened_mut());
+        let [next, filled, since] =
+            [&mut self.next, &mut self.filled, &mut self.since].map(|n| archive.u32(n) as usize);
+        archive.require(next < T && filled <= T && since < HOP);
+        archive.require(filled == T || (next == filled && since == 0));
     }
 }
 

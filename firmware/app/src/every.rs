@@ -147,8 +147,8 @@ pub fn layers(memory: &mut Ram) -> Trained {
     train("every layer", memory, all(), NegativeLogLikelihood::new(), Adam::new(0.01), &2)
 }
 
-/// Trains a small network by every loss and every rule, and those that begin with layers of their own; tells `log` what each came
-/// to.
+/// Trains a small network by every loss and every rule, those that begin with layers of their own, and one on a live stream; tells
+/// `log` what each came to.
 pub fn others(log: &mut dyn FnMut(Trained)) {
     let wanted = [0.25, 0.5, 0.75];
     log(small("absolute error, Adadelta", MeanAbsoluteError, Adadelta::new(1.0), &wanted));
@@ -190,6 +190,7 @@ pub fn others(log: &mut dyn FnMut(Trained)) {
     log(train_on(token, "embedding, flatten", &mut memory, words, CrossEntropy, Sgd::new(0.1), &1));
     log(prefix());
     log(stream());
+    log(crate::live::live());
 }
 
 type Small = (Dense<5>, Relu, Dense<3>);

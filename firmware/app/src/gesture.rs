@@ -21,7 +21,7 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::InputPin;
 use embedded_storage::nor_flash::NorFlash;
 
-use crate::live::{
+use crate::device::{
     Clock, Display, Face, Fault, Feed, Pace, Parts, Press, Pressed, PushButton, Reading, SaveError, Sensor, Sign,
 };
 
@@ -191,7 +191,7 @@ pub struct Gesture<'m, const C: usize, const K: usize, Q> {
     face: Face,
 }
 
-impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>> + checkpoint::Persist> Gesture<'m, C, K, Q> {
+impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K, Q> {
     /// Joins the application with its memory. [`start`](Self::start) it before the first [`step`](Self::step).
     pub fn new(ram: &'m mut Ram<C, K, Q>, settings: Settings) -> Self {
         const { assert!(K > 1 && K <= 255, "Gesture: 2 to 255 classes") };

@@ -27,7 +27,7 @@ const MAGNETOMETER_ID: u8 = 0x40;
 ///
 /// The magnetometer of the LSM303AGR answers and keeps its settings; it measures nothing. FIFO, interrupts, filters, click detection
 /// and the analogue inputs are registers without effect. Samples are taken at multiples of the data rate's period. The
-/// acceleration is rounded down to the resolution of the mode, and saturates at the full scale.
+/// acceleration is rounded to the resolution of the mode, and saturates at the full scale.
 ///
 /// Source: ST, data sheets of the LSM303AGR (DocID027765) and the LIS3DH (DocID17530), registers 0x07 to 0x3F and 0x45 to 0x6D.
 pub struct StAccelerometer {
@@ -124,8 +124,9 @@ impl StAccelerometer {
         } else {
             10
         };
-        // Milli-g of a 12-bit digit. That of ±16 g is not twice that of ±8 g: its range is ±24 g.
-        let digit = [1.0, 2.0, 4.0, 12.0][usize::from(self.register(CTRL_REG4) >> 4 & 3)];
+        // Milli-g of a 12-bit digit, in each data sheet. That of ±16 g is not twice that of ±8 g: its range is ±24 g.
+        let digits = if self.has_magnetometer { [0.98, 1.95, 3.9, 11.72] } else { [1.0, 2.0, 4.0, 12.0] };
+        let digit: f32 = digits[usize::from(self.register(CTRL_REG4) >> 4 & 3)];
         (bits, digit * f32::from(1_u16 << (12 - bits)) * STANDARD_GRAVITY / 1000.0)
     }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use backpass::checkpoint::{Persist, Store};
+use backpass::checkpoint::Store;
 use backpass::stream::Storage;
 use backpass_app::gesture::{Event, Gesture, HOP, Input, ROWS, Ram, Settings, Window3, Window6};
-use backpass_app::live::sensors::{AccelFullScale, AccelScale, Lsm303agrSensor, Mpu6050Sensor};
-use backpass_app::live::{Face, Matrix, Parts, Sensor};
+use backpass_app::device::sensors::{AccelFullScale, AccelScale, Lsm303agrSensor, Mpu6050Sensor};
+use backpass_app::device::{Face, Matrix, Parts, Sensor};
 use backpass_app::parameters_crc32;
 
 use crate::devices::{Bus, Button, Clock, LedMatrix, MatrixPin, Mpu6050, Playback, StAccelerometer};
@@ -139,6 +139,22 @@ impl Outcome {
         self.scores.last().expect("a scenario ends with a test")
     }
 
+    /// What was forgotten of all classes but the last: the mean, over these classes, of the best accuracy on their windows in any test but the
+    /// last, minus that in the last, in percentage points. Chaudhry et al., "Riemannian walk for incremental learning" (ECCV 2018).
+    #[must_use]
+    pub fn average_forgetting_points(&self) -> f64 {
+        let [earlier @ .., last] = &self.scores[..] else { return 0.0 };
+        let old = last.confusion.len() - 1;
+        let recall = |score: &Score, class: usize| {
+            let row = &score.confusion[class];
+            f64::from(row[class]) / f64::from(row.iter().sum::<u32>().max(1))
+        };
+        let forgotten = |class| {
+            earlier.iter().map(|score| recall(score, class)).fold(f64::NEG_INFINITY, f64::max) - recall(last, class)
+        };
+        100.0 * (0..old).map(forgotten).sum::<f64>() / old.max(1) as f64
+    }
+
     /// What learning the last class has cost the others: their accuracy before, minus that after, in percentage points.
     #[must_use]
     pub fn forgetting_points(&self) -> f64 {
@@ -209,7 +225,7 @@ pub struct Board<S, const C: usize, const K: usize, Q> {
 
 type BoardParts<S> = Parts<S, Button, Button, Matrix<MatrixPin, MatrixPin>, Clock, Clock>;
 
-impl backpass_app::live::Clock for Clock {
+impl backpass_app::device::Clock for Clock {
     fn microseconds(&mut self) -> u64 {
         self.nanoseconds() / 1000
     }
@@ -264,7 +280,7 @@ fn store(flash: Flash) -> Store<Flash> {
 impl<S, const C: usize, const K: usize, Q> Board<S, C, K, Q>
 where
     S: Sensor<C>,
-    Q: Storage<Input<C>> + Persist,
+    Q: Storage<Input<C>>,
 {
     /// The RAM of the application, as at switch-on.
     #[must_use]
@@ -447,9 +463,7 @@ impl Script {
         let first = scenario.lessons.first().map_or([0.0; 6], |recording| recording.rows[0]);
         script.pause(first);
         let (mut chosen, mut taught) = (0, vec![false; scenario.classes.len()]);
-        let runs = scenario.lessons.chunk_by(|a, b| a.class == b.class);
-        let count = runs.clone().count();
-        for (number, run) in runs.enumerate() {
+        for run in scenario.lessons.chunk_by(|a, b| a.class == b.class) {
             let class = run[0].class;
             let rest = run[0].rows[0];
             while chosen != class {
@@ -462,10 +476,7 @@ impl Script {
             }
             script.pause(rest);
             taught[class] = true;
-            // Tested before the last class is taught, and at the end.
-            if number + 2 >= count {
-                script.test(scenario.tests.iter().filter(|recording| taught[recording.class]));
-            }
+            script.test(scenario.tests.iter().filter(|recording| taught[recording.class]));
         }
         script
     }
