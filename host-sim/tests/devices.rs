@@ -29,15 +29,17 @@ fn lsm303agr_measures_in_every_mode_and_scale() {
             driver.set_accel_scale(scale).unwrap();
             driver.set_accel_mode_and_odr(&mut clock.clone(), mode, AccelOutputDataRate::Hz100).unwrap();
             let (x, y, z) = driver.acceleration().unwrap().xyz_mg();
-            // The driver takes digits of 1, 2, 4 and 12 milli-g; the chip's are 2.4 % smaller. And a digit of rounding.
-            let digit = match (mode, scale) {
-                (AccelMode::LowPower, AccelScale::G16) => 192,
-                (AccelMode::LowPower, _) => 64,
-                (AccelMode::Normal, _) => 48,
-                _ => 12,
-            };
+            // The driver takes round digits: 1, 2, 4 and 8 milli-g with 12 bits. The chip's are 0.98, 1.95, 3.9 and 11.72.
+            let share = if scale == AccelScale::G16 { 8.0 / 11.72 } else { 1.0 / 0.977 };
+            let digit = scale as i32
+                * match mode {
+                    AccelMode::LowPower => 8,
+                    AccelMode::Normal => 2,
+                    _ => 1,
+                };
             for (measured, real) in [(x, 500), (y, -250), (z, 1000)] {
-                assert!((measured - real).abs() <= real.abs() * 3 / 100 + digit, "{mode:?} {scale:?}: {measured}");
+                let expected = (f64::from(real) * share) as i32;
+                assert!((measured - expected).abs() <= digit, "{mode:?} {scale:?}: {measured}");
             }
         }
     }

@@ -38,8 +38,7 @@ pub type Input<const C: usize> = Signal<ROWS, C>;
 pub type Network<const K: usize> =
     (Conv1d<Signal<16, 8>, 5, 2>, Relu, Conv1d<Signal<8, 16>, 3, 2>, Relu, GlobalAveragePool, Dense<K>);
 /// The network, its memory and how it learns.
-pub type GestureLearner<'m, const C: usize, const K: usize> =
-    Learner<'m, Network<K>, Input<C>, CrossEntropy, Adam>;
+pub type GestureLearner<'m, const C: usize, const K: usize> = Learner<'m, Network<K>, Input<C>, CrossEntropy, Adam>;
 /// The windows that are remembered, each kept as a `Q`.
 pub type Past<const K: usize, Q> = Replay<Q, u8, ClassBalanced<K>, REMEMBERED>;
 /// How a window of 3 channels is remembered: in 120 bytes.

@@ -8,6 +8,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod anomaly;
 pub mod device;
 pub mod digits;
 pub mod every;

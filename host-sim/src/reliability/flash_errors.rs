@@ -22,7 +22,9 @@ fn check(effort: Effort, progress: &mut Progress<'_>) -> Result<Tally, CheckErro
         flash::<1, 256, 4096>(save, &mut tally);
         progress(save + 1, saves);
     }
-    tally.note = format!("3 kinds of flash, {saves} saves and loads in a row, with other weights and bits left behind each time");
+    tally.note = format!(
+        "3 kinds of flash, {saves} saves and loads in a row, with other weights and bits left behind each time"
+    );
     Ok(tally)
 }
 
@@ -57,7 +59,9 @@ fn flash<const READ: usize, const WRITE: usize, const ERASE: usize>(seed: u64, t
     }
     let mut loaded = whole.clone();
     let _ = device.load(&mut loaded);
-    for (after, times) in (0..loaded.usage().reads - whole.usage().reads).flat_map(|after| [(after, 1), (after, u64::MAX)]) {
+    for (after, times) in
+        (0..loaded.usage().reads - whole.usage().reads).flat_map(|after| [(after, 1), (after, u64::MAX)])
+    {
         let mut flash = whole.clone();
         flash.fail(Operation::Read, after, times);
         let result = load(&mut device, &mut flash, &old, &new);

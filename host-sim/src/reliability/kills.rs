@@ -119,7 +119,8 @@ impl Judge {
                 (Said::Resumed(sequence, state), newest) if position == 0 => {
                     self.twin.check(*state)?;
                     // It is the last that was reported, or one more, which the kill has kept the board from reporting.
-                    let is_reported = newest.is_some_and(|(last, then)| (last, then.observed) == (*sequence, state.observed));
+                    let is_reported =
+                        newest.is_some_and(|(last, then)| (last, then.observed) == (*sequence, state.observed));
                     if !is_reported && !self.is_next(*sequence, *state) {
                         return Err(format!("it resumed from {sequence}, {state:?}, after {newest:?}"));
                     }
@@ -207,7 +208,8 @@ fn check(effort: Effort, progress: &mut Progress<'_>) -> Result<Tally, CheckErro
     let calm = boot(&program, folder.path(), When::Committed(4))?;
     let texts = |said: &[(Said, Duration)]| said.iter().map(|(said, _)| said.clone()).collect::<Vec<_>>();
     judge.judge(&texts(&calm)).map_err(CheckError::Broken)?;
-    let times: Vec<_> = calm.iter().filter(|(said, _)| matches!(said, Said::Committed(..))).map(|(_, at)| *at).collect();
+    let times: Vec<_> =
+        calm.iter().filter(|(said, _)| matches!(said, Said::Committed(..))).map(|(_, at)| *at).collect();
     let (start, cycle) = (calm[0].1, (times[times.len() - 1] - times[0]) / (times.len() as u32 - 1));
 
     let mut rng = Rng::new(1);
@@ -231,7 +233,9 @@ fn check(effort: Effort, progress: &mut Progress<'_>) -> Result<Tally, CheckErro
         progress(kill, kills);
     }
     if inside * INSIDE < kills {
-        return Err(CheckError::Broken(format!("only {inside} of {kills} kills fell into a save: too few to show anything")));
+        return Err(CheckError::Broken(format!(
+            "only {inside} of {kills} kills fell into a save: too few to show anything"
+        )));
     }
     let (last, state) = judge.newest.ok_or_else(|| CheckError::Broken("no checkpoint was made".to_owned()))?;
     if effort == Effort::Full && !(state.loss < 0.5 * judge.first_loss) {

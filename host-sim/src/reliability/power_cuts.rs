@@ -79,7 +79,8 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Everywhere<READ,
         for step in 0..whole.steps() - self.flash.steps() {
             for seed in 0..seeds {
                 let result = self.cut(step, seed, &new, &whole);
-                tally.count(result.map_err(|failure| format!("{kind}, cut after {step} steps, seed {seed}: {failure}")));
+                tally
+                    .count(result.map_err(|failure| format!("{kind}, cut after {step} steps, seed {seed}: {failure}")));
             }
         }
         self.flash = whole;
@@ -119,7 +120,11 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Everywhere<READ,
 }
 
 /// A device that loses power in every save, and sometimes while it starts, and never gets a calm moment to tidy up.
-fn chain<const READ: usize, const WRITE: usize, const ERASE: usize>(seed: u64, device: &mut Subject, tally: &mut Tally) {
+fn chain<const READ: usize, const WRITE: usize, const ERASE: usize>(
+    seed: u64,
+    device: &mut Subject,
+    tally: &mut Tally,
+) {
     let mut rng = Rng::new(seed);
     let mut flash = SimulatedFlash::<READ, WRITE, ERASE>::new(2);
     flash.seed(seed);

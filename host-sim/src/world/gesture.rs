@@ -2,31 +2,13 @@
 
 use std::time::Duration;
 
-use backpass::checkpoint::Store;
 use backpass::stream::Storage;
+use backpass_app::device::{Face, Sensor};
 use backpass_app::gesture::{Event, Gesture, HOP, Input, ROWS, Ram, Settings, Window3, Window6};
-use backpass_app::device::sensors::{AccelFullScale, AccelScale, Lsm303agrSensor, Mpu6050Sensor};
-use backpass_app::device::{Face, Matrix, Parts, Sensor};
 use backpass_app::parameters_crc32;
 
-use crate::devices::{Bus, Button, Clock, LedMatrix, MatrixPin, Mpu6050, Playback, StAccelerometer};
-use crate::flash::SimulatedFlash;
+use crate::world::board::{Board, BoardSensor};
 use crate::world::recordings::Recording;
-
-/// The flash of the simulated board: 4 KB sectors, written by words, as in an nRF52833.
-pub type Flash = SimulatedFlash<4, 4, 4096>;
-
-/// The sectors for checkpoints: 64 KB.
-const SECTORS: usize = 16;
-
-/// Which sensor the board has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BoardSensor {
-    /// An MPU-6050: accelerometer and gyroscope, six channels.
-    Mpu6050,
-    /// An LSM303AGR, as on the BBC micro:bit v2: accelerometer, three channels.
-    Lsm303agr,
-}
 
 /// What is taught and tested, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -174,221 +156,92 @@ pub fn run(
     settings: Settings,
     watch: &mut dyn FnMut(&Moment<'_>),
 ) -> Outcome {
-    let small = scenario.classes.len() <= 4;
-    match (sensor, small) {
-        (BoardSensor::Mpu6050, true) => Board::<_, 6, 4, Window6>::mpu6050(scenario.rate).run(scenario, settings, watch),
-        (BoardSensor::Mpu6050, false) => {
-            Board::<_, 6, 10, Window6>::mpu6050(scenario.rate).run(scenario, settings, watch)
+    let rate = scenario.rate;
+    match (sensor, boards_classes(scenario.classes.len())) {
+        (BoardSensor::Mpu6050, 4) => play::<_, 6, 4, Window6>(Board::mpu6050(rate), scenario, settings, watch),
+        (BoardSensor::Mpu6050, _) => play::<_, 6, 10, Window6>(Board::mpu6050(rate), scenario, settings, watch),
+        (BoardSensor::Lsm303agr, 4) => play::<_, 3, 4, Window3>(Board::lsm303agr(rate), scenario, settings, watch),
+        (BoardSensor::Lsm303agr, _) => play::<_, 3, 10, Window3>(Board::lsm303agr(rate), scenario, settings, watch),
+    }
+}
+
+/// [`run`], for `C` channels and `K` classes.
+fn play<S: Sensor<C>, const C: usize, const K: usize, Q: Storage<Input<C>>>(
+    mut board: Board<S>,
+    scenario: &Scenario,
+    settings: Settings,
+    watch: &mut dyn FnMut(&Moment<'_>),
+) -> Outcome {
+    let script = Script::new(scenario);
+    board.motion.extend(script.rows.iter().map(|row| row.motion));
+    let classes = scenario.classes.len();
+    let mut outcome = Outcome {
+        scores: Vec::new(),
+        learned: Vec::new(),
+        lessons: Vec::new(),
+        ram_bytes: size_of::<Ram<C, K, Q>>() + size_of::<Gesture<'_, C, K, Q>>(),
+        checkpoint_bytes: 0,
+        saves: 0,
+        parameters_crc32: 0,
+        time: Duration::ZERO,
+        faults: Vec::new(),
+    };
+    let mut ram = Box::new(Ram::<C, K, Q>::new());
+    let mut gesture = Gesture::new(&mut ram, settings);
+    gesture.start(&mut board.store, &mut |_| {});
+    let mut score = Score::new(classes);
+    let mut votes = vec![0_u32; classes];
+    // The script begins when the sensor is ready.
+    let (begin, mut events) = (board.clock.nanoseconds(), Vec::new());
+    let period = u64::from(settings.period) * 1000;
+    loop {
+        let index = ((board.clock.nanoseconds() - begin) / period) as usize;
+        let Some(row) = script.rows.get(index) else { break };
+        board.button_a.set(matches!(row.doing, Doing::Teaching { .. }));
+        board.button_b.set(row.doing == Doing::NextClass);
+        events.clear();
+        gesture.step(&mut board.parts, &mut board.store, &mut |event| events.push(event));
+        for event in &events {
+            outcome.note(event);
+            if let (Event::Predicted { class, .. }, Doing::Testing { class: truth, begin }) = (event, row.doing)
+                && index + 1 >= begin + ROWS
+            {
+                let class = usize::from(*class).min(classes - 1);
+                score.confusion[truth][class] += 1;
+                votes[class] += 1;
+            }
         }
-        (BoardSensor::Lsm303agr, true) => {
-            Board::<_, 3, 4, Window3>::lsm303agr(scenario.rate).run(scenario, settings, watch)
-        }
-        (BoardSensor::Lsm303agr, false) => {
-            Board::<_, 3, 10, Window3>::lsm303agr(scenario.rate).run(scenario, settings, watch)
-        }
-    }
-}
-
-/// A board with the application: `C` channels, `K` classes. For tests of one's own, where a scenario is not enough.
-///
-/// ```
-/// use backpass_app::gesture::{Event, Settings, Window3};
-/// use backpass_sim::devices::Fault;
-/// use backpass_sim::world::gesture::Board;
-///
-/// let mut board = Board::<_, 3, 4, Window3>::lsm303agr(10);
-/// board.bus.set_fault(Fault::NoAcknowledge);
-/// let mut memory = board.memory();
-/// let mut gesture = board.start(&mut memory, Settings::at_rate(10), &mut |_| {});
-/// let mut faults = Vec::new();
-/// board.step(&mut gesture, &mut |event| faults.push(event));
-/// assert!(matches!(faults[..], [Event::Fault(_)]));
-/// ```
-pub struct Board<S, const C: usize, const K: usize, Q> {
-    /// The time.
-    pub clock: Clock,
-    /// What the sensor feels.
-    pub motion: Playback,
-    /// The bus that the sensor is on.
-    pub bus: Bus,
-    /// Held while a class is taught.
-    pub button_a: Button,
-    /// Chooses the next class.
-    pub button_b: Button,
-    /// What is to be seen.
-    pub leds: LedMatrix,
-    /// Where checkpoints are.
-    pub store: Store<Flash>,
-    parts: BoardParts<S>,
-    memory: std::marker::PhantomData<fn() -> Ram<C, K, Q>>,
-}
-
-type BoardParts<S> = Parts<S, Button, Button, Matrix<MatrixPin, MatrixPin>, Clock, Clock>;
-
-impl backpass_app::device::Clock for Clock {
-    fn microseconds(&mut self) -> u64 {
-        self.nanoseconds() / 1000
-    }
-}
-
-impl<const K: usize, Q> Board<Mpu6050Sensor<Bus, Clock>, 6, K, Q> {
-    /// A board with an MPU-6050, whose recordings have this many rows a second.
-    #[must_use]
-    pub fn mpu6050(rate: u32) -> Self {
-        let (clock, motion) = (Clock::new(), Playback::new(rate.into()));
-        let bus = Bus::new(Mpu6050::new(false, clock.clone(), motion.clone()));
-        let sensor = Mpu6050Sensor::new(bus.clone(), clock.clone(), false, AccelFullScale::G4);
-        Self::new(clock, motion, bus, sensor)
-    }
-}
-
-impl<const K: usize, Q> Board<Lsm303agrSensor<Bus, Clock>, 3, K, Q> {
-    /// A board with an LSM303AGR, whose recordings have this many rows a second.
-    #[must_use]
-    pub fn lsm303agr(rate: u32) -> Self {
-        let (clock, motion) = (Clock::new(), Playback::new(rate.into()));
-        let bus = Bus::new(StAccelerometer::lsm303agr(clock.clone(), motion.clone()));
-        let sensor = Lsm303agrSensor::new(bus.clone(), clock.clone(), AccelScale::G4);
-        Self::new(clock, motion, bus, sensor)
-    }
-}
-
-impl<S, const C: usize, const K: usize, Q> Board<S, C, K, Q> {
-    fn new(clock: Clock, motion: Playback, bus: Bus, sensor: S) -> Self {
-        let (button_a, button_b, leds) = (Button::new(), Button::new(), LedMatrix::new());
-        let (rows, columns) = leds.pins();
-        let parts = Parts {
-            sensor,
-            button_a: button_a.clone(),
-            button_b: button_b.clone(),
-            display: Matrix { rows, columns },
-            clock: clock.clone(),
-            delay: clock.clone(),
-        };
-        let store = store(Flash::new(SECTORS));
-        Self { clock, motion, bus, button_a, button_b, leds, store, parts, memory: std::marker::PhantomData }
-    }
-}
-
-/// The checkpoints in the whole of a flash.
-fn store(flash: Flash) -> Store<Flash> {
-    let end = flash.bytes().len() as u32;
-    // Its ends are those of sectors.
-    Store::new(flash, 0..end).unwrap_or_else(|error| unreachable!("{error}"))
-}
-
-impl<S, const C: usize, const K: usize, Q> Board<S, C, K, Q>
-where
-    S: Sensor<C>,
-    Q: Storage<Input<C>>,
-{
-    /// The RAM of the application, as at switch-on.
-    #[must_use]
-    pub fn memory(&self) -> Box<Ram<C, K, Q>> {
-        Box::new(Ram::new())
-    }
-
-    /// Replaces the flash, say by a smaller one or by that of another board.
-    ///
-    /// # Panics
-    /// If it has less than two sectors.
-    pub fn set_flash(&mut self, flash: Flash) {
-        self.store = store(flash);
-    }
-
-    /// Switches the board on.
-    pub fn start<'m>(
-        &mut self,
-        memory: &'m mut Ram<C, K, Q>,
-        settings: Settings,
-        log: &mut dyn FnMut(Event),
-    ) -> Gesture<'m, C, K, Q> {
-        let mut gesture = Gesture::new(memory, settings);
-        gesture.start(&mut self.store, log);
-        gesture
-    }
-
-    /// One step of the application.
-    pub fn step(&mut self, gesture: &mut Gesture<'_, C, K, Q>, log: &mut dyn FnMut(Event)) {
-        gesture.step(&mut self.parts, &mut self.store, log);
-    }
-
-    fn run(
-        mut self,
-        scenario: &Scenario,
-        settings: Settings,
-        watch: &mut dyn FnMut(&Moment<'_>),
-    ) -> Outcome {
-        let script = Script::new(scenario);
-        self.motion.extend(script.rows.iter().map(|row| row.motion));
-        let classes = scenario.classes.len();
-        let mut outcome = Outcome {
-            scores: Vec::new(),
-            learned: Vec::new(),
-            lessons: Vec::new(),
-            ram_bytes: size_of::<Ram<C, K, Q>>() + size_of::<Gesture<'_, C, K, Q>>(),
-            checkpoint_bytes: 0,
-            saves: 0,
-            parameters_crc32: 0,
-            time: Duration::ZERO,
-            faults: Vec::new(),
-        };
-        let mut memory = self.memory();
-        let mut gesture = self.start(&mut memory, settings, &mut |_| {});
-        let mut score = Score::new(classes);
-        let mut votes = vec![0_u32; classes];
-        // The script begins when the sensor is ready.
-        let (begin, mut events) = (self.clock.nanoseconds(), Vec::new());
-        let period = u64::from(settings.period) * 1000;
-        loop {
-            let index = ((self.clock.nanoseconds() - begin) / period) as usize;
-            let Some(row) = script.rows.get(index) else { break };
-            self.button_a.set(matches!(row.doing, Doing::Teaching { .. }));
-            self.button_b.set(row.doing == Doing::NextClass);
-            events.clear();
-            self.step(&mut gesture, &mut |event| events.push(event));
-            for event in &events {
-                outcome.note(event);
-                if let (Event::Predicted { class, .. }, Doing::Testing { class: truth, begin }) = (event, row.doing)
-                    && index + 1 >= begin + ROWS
-                {
-                    let class = usize::from(*class).min(classes - 1);
-                    score.confusion[truth][class] += 1;
-                    votes[class] += 1;
+        match row.ends {
+            Ends::Nothing => {}
+            Ends::Recording => {
+                if let Doing::Testing { class, .. } = row.doing {
+                    vote(&mut votes, &mut score.recordings[class]);
                 }
             }
-            match row.ends {
-                Ends::Nothing => {}
-                Ends::Recording => {
-                    if let Doing::Testing { class, .. } = row.doing {
-                        vote(&mut votes, &mut score.recordings[class]);
-                    }
+            Ends::Test => {
+                if let Doing::Testing { class, .. } = row.doing {
+                    vote(&mut votes, &mut score.recordings[class]);
                 }
-                Ends::Test => {
-                    if let Doing::Testing { class, .. } = row.doing {
-                        vote(&mut votes, &mut score.recordings[class]);
-                    }
-                    outcome.scores.push(std::mem::replace(&mut score, Score::new(classes)));
-                }
+                outcome.scores.push(std::mem::replace(&mut score, Score::new(classes)));
             }
-            watch(&Moment {
-                time: self.clock.now(),
-                progress: (index + 1) as f64 / script.rows.len() as f64,
-                motion: row.motion,
-                truth: match row.doing {
-                    Doing::Teaching { class } => Some((class, true)),
-                    Doing::Testing { class, .. } => Some((class, false)),
-                    Doing::Nothing | Doing::NextClass => None,
-                },
-                events: &events,
-                face: *gesture.face(),
-                leds: self.leds.seen(),
-            });
         }
-        outcome.parameters_crc32 = parameters_crc32(gesture.learner().params());
-        outcome.time = self.clock.now();
-        outcome
+        watch(&Moment {
+            time: board.clock.now(),
+            progress: (index + 1) as f64 / script.rows.len() as f64,
+            motion: row.motion,
+            truth: match row.doing {
+                Doing::Teaching { class } => Some((class, true)),
+                Doing::Testing { class, .. } => Some((class, false)),
+                Doing::Nothing | Doing::NextClass => None,
+            },
+            events: &events,
+            face: *gesture.face(),
+            leds: board.leds.seen(),
+        });
     }
+    outcome.parameters_crc32 = parameters_crc32(gesture.learner().params());
+    outcome.time = board.clock.now();
+    outcome
 }
 
 /// Counts a recording by what most of its windows were taken for.
@@ -521,16 +374,5 @@ pub fn basic_motions() -> Scenario {
     use crate::world::recordings::{BASIC_MOTIONS, BASIC_MOTIONS_RATE};
     let (lessons, tests) =
         crate::world::recordings::basic_motions().into_iter().partition(|recording| recording.group == 0);
-    Scenario {
-        classes: BASIC_MOTIONS.map(str::to_owned).to_vec(),
-        rate: BASIC_MOTIONS_RATE,
-        lessons,
-        tests,
-    }
-}
-
-impl<S, const C: usize, const K: usize, Q> std::fmt::Debug for Board<S, C, K, Q> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Board").field("clock", &self.clock).field("bus", &self.bus).finish_non_exhaustive()
-    }
+    Scenario { classes: BASIC_MOTIONS.map(str::to_owned).to_vec(), rate: BASIC_MOTIONS_RATE, lessons, tests }
 }

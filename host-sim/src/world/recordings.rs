@@ -21,9 +21,7 @@ pub const BASIC_MOTIONS_RATE: u32 = 10;
 #[must_use]
 pub fn basic_motions() -> Vec<Recording> {
     let data = include_bytes!("../../data/basic_motions.bin");
-    parse(data, |[ax, ay, az, gx, gy, gz]: [f32; 6]| {
-        [ax * 1e-3, ay * 1e-3, az * 1e-3, gx * 2e-3, gy * 2e-3, gz * 2e-3]
-    })
+    parse(data, |[ax, ay, az, gx, gy, gz]: [f32; 6]| [ax * 1e-3, ay * 1e-3, az * 1e-3, gx * 2e-3, gy * 2e-3, gz * 2e-3])
 }
 
 /// The rows a second of [`pickup_gesture`], as the remote control of a Wii sends them.
@@ -85,9 +83,7 @@ mod tests {
     fn statistics<'r>(recordings: impl Iterator<Item = &'r Recording>) -> ([f64; 6], [f64; 6]) {
         let rows: Vec<_> = recordings.flat_map(|recording| &recording.rows).collect();
         let mean = |f: &dyn Fn(f64, usize) -> f64| {
-            std::array::from_fn(|c| {
-                rows.iter().map(|row| f(f64::from(row[c]), c)).sum::<f64>() / rows.len() as f64
-            })
+            std::array::from_fn(|c| rows.iter().map(|row| f(f64::from(row[c]), c)).sum::<f64>() / rows.len() as f64)
         };
         let means: [f64; 6] = mean(&|x, _| x);
         (means, mean(&|x, c| (x - means[c]).powi(2)).map(f64::sqrt))

@@ -15,8 +15,8 @@ pub mod sensors;
 pub use display::{Display, Face, Leds, Matrix, Sign};
 pub use event::{Fault, PushButton, SaveError};
 pub(crate) use feed::{Feed, Reading};
-pub(crate) use pace::Pace;
 pub use pace::Clock;
+pub(crate) use pace::Pace;
 pub(crate) use press::{Press, Pressed};
 pub use sensor::{Sensor, SensorError};
 
