@@ -318,9 +318,13 @@ fn deviation<'r>(rows: impl Iterator<Item = &'r [f32; 6]> + Clone, channels: usi
     (0..channels).map(of_channel).sum::<f32>() / channels as f32
 }
 
+/// Rows over and over.
+fn endless(rows: &[[f32; 6]], part: Part) -> impl Iterator<Item = ([f32; 6], Part)> {
+    rows.iter().copied().cycle().map(move |row| (row, part))
+}
+
 /// The scenario, row by row.
 fn script(scenario: &Scenario, settings: Settings) -> Vec<([f32; 6], Part)> {
-    let endless = |rows: &'_ [[f32; 6]], part| rows.iter().copied().cycle().map(move |row| (row, part));
     // The last window, one that the sensor's start has delayed, and the first, which has more rows.
     let learning = settings.learning_windows as usize * HOP + ROWS + HOP;
     let mut script: Vec<_> = endless(&scenario.normal, Part::Learning).take(learning).collect();
