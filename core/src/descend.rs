@@ -226,10 +226,7 @@ impl Descent {
     }
 
     /// Takes the step along gradients of at most `bound`.
-    pub(crate) fn step<P: Params>(&mut self, params: &mut P, gradients: &mut P, mut bound: f32) {
-        if !is_safe(bound) {
-            bound = largest(gradients);
-        }
+    pub(crate) fn step<P: Params>(&mut self, params: &mut P, gradients: &mut P, bound: f32) {
         let Some(step) = self.allow(bound) else { return };
         // A statistic takes its change as it is.
         let statistic = DescentStep { keep: 1.0, rate: -1.0 };
@@ -240,9 +237,10 @@ impl Descent {
 }
 
 /// The largest magnitude of all elements; NaN if one is.
+#[inline(never)]
 pub(crate) fn largest<P: Params>(params: &P) -> f32 {
     let mut bound = 0.0;
-    params.visit(None, &mut |_, values| bound = elementwise::larger(bound, elementwise::largest(values)));
+    params.visit(None, &mut |_, values| bound = elementwise::largest(bound, values));
     bound
 }
 

@@ -33,6 +33,8 @@ const _: () = {
     is_format::<(Rnn<2>, Gru<2, Sequence>, Lstm<2>, Last, Sequence, ResetAfter, ResetBefore)>();
     is_format::<RecurrentParams<[f32; 2], [f32; 2], [f32; 2]>>();
     is_format::<Streaming<Rnn<2>, Signal<1, 3>>>();
+    is_format::<(checkpoint::Error<u8>, checkpoint::Part, checkpoint::Info, checkpoint::Fingerprint)>();
+    is_format::<(checkpoint::Store<()>, checkpoint::Image<[u8; 4]>)>();
     is_format::<(Initialization, InputGradient, Pass, Rng, Name<'_>)>();
     is_format::<(ObserveError, UpdateError, TrainError)>();
     is_format::<(Linear<[[f32; 2]; 3], [f32; 2]>, Vector<2>, Signal<2, 3>, Image<2, 3, 4>)>();

@@ -1,5 +1,7 @@
 //! Where a backward pass leaves the gradients of parameters.
 
+use backpass_arch as arch;
+
 use crate::kernel::elementwise;
 use crate::params::Params;
 
@@ -37,8 +39,7 @@ impl<'g, P: Params> Gradients<'g, P> {
         }
         add(self.values);
         if let Some(bound) = self.bound {
-            self.values
-                .visit(None, &mut |_, values| *bound = elementwise::larger(*bound, elementwise::largest(values)));
+            self.values.visit(None, &mut |_, values| *bound = elementwise::largest(*bound, values));
         }
     }
 
@@ -50,14 +51,10 @@ impl<'g, P: Params> Gradients<'g, P> {
         }
     }
 
-    /// The arrays as they lie, and whether this is the first sample, which overwrites every element of them. No element may
-    /// grow in magnitude by more than `growth`; if that is infinite or NaN, the learner looks at all of them.
-    pub(crate) fn grow(self, growth: f32) -> (&'g mut P, bool) {
-        // Rounding up by more than the errors of the additions, of which a convolution makes one for each position.
-        if let Some(bound) = self.bound {
-            *bound = (*bound + growth) * 1.01;
-        }
-        (self.values, self.first)
+    /// The arrays as they lie; whether this is the first sample, which overwrites every element of them; and the bound, to be kept up by
+    /// [`settle`].
+    pub(crate) fn parts(self) -> (&'g mut P, bool, Option<&'g mut f32>) {
+        (self.values, self.first, self.bound)
     }
 }
 
@@ -74,4 +71,20 @@ pub(crate) const SAFE: f32 = 1e37;
 /// Whether a bound is below [`SAFE`]; NaN is not.
 pub(crate) const fn is_safe(bound: f32) -> bool {
     bound < SAFE
+}
+
+/// An upper bound of the magnitudes of a linear layer's gradient: each element is a sum of some of the products x dy, or of some of dy.
+#[inline(never)]
+pub(crate) fn growth(x: &[f32], dy: &[f32]) -> f32 {
+    elementwise::larger(1.0, arch::magnitude(x)) * arch::magnitude(dy)
+}
+
+/// Keeps up a bound where no element has grown in magnitude by more than `growth`. If that leaves the range of safe numbers, it looks at
+/// each of them, so that a bound is infinite or NaN only if an element is.
+#[inline(never)]
+pub(crate) fn settle(bound: Option<&mut f32>, growth: f32, weight: &[f32], bias: &[f32]) {
+    let Some(bound) = bound else { return };
+    // Rounded up by more than the errors of the additions, of which a convolution makes one for each position.
+    let grown = (*bound + growth) * 1.01;
+    *bound = if is_safe(grown) { grown } else { elementwise::largest(elementwise::largest(*bound, weight), bias) };
 }

@@ -1,5 +1,6 @@
 //! Initialisation of weights: He and Glorot, uniform, seeded.
 
+use crate::math;
 use crate::rng::Rng;
 
 /// How the weights of a linear layer are drawn.
@@ -36,20 +37,43 @@ pub enum Initialization {
 impl Initialization {
     /// The bound of the uniform distribution, for a layer with so many inputs and outputs for each value.
     pub fn bound(self, fan_in: usize, fan_out: usize) -> f32 {
-        let variance = match self {
+        math::sqrt(self.bound_squared(fan_in, fan_out))
+    }
+
+    /// For a layer of a network the compiler knows it.
+    fn bound_squared(self, fan_in: usize, fan_out: usize) -> f32 {
+        match self {
             Self::He { slope } => 6.0 / ((1.0 + slope * slope) * fan_in as f32),
             Self::Glorot => 6.0 / (fan_in + fan_out) as f32,
-        };
-        libm::sqrtf(variance)
+        }
     }
 
     /// Draws every weight of a layer from `rng`, in storage order.
     pub fn fill(self, weights: &mut [f32], fan_in: usize, fan_out: usize, rng: &mut Rng) {
-        let bound = self.bound(fan_in, fan_out);
-        for weight in weights {
-            *weight = rng.symmetric(bound);
-        }
+        self.fill_linear(weights, &mut [], fan_in, fan_out, rng);
     }
+
+    /// [`fill`](Self::fill), and a bias of zeros.
+    pub(crate) fn fill_linear(
+        self,
+        weights: &mut [f32],
+        bias: &mut [f32],
+        fan_in: usize,
+        fan_out: usize,
+        rng: &mut Rng,
+    ) {
+        draw(weights, bias, self.bound_squared(fan_in, fan_out), rng);
+    }
+}
+
+/// Draws every weight, in one loop for layers of all shapes.
+#[inline(never)]
+fn draw(weights: &mut [f32], bias: &mut [f32], bound_squared: f32, rng: &mut Rng) {
+    let bound = math::sqrt(bound_squared);
+    for weight in weights {
+        *weight = rng.symmetric(bound);
+    }
+    bias.fill(0.0);
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
     pub fn initialize(&mut self, seed: u64) {
         self.memory.clear();
         self.network.initialize(&mut self.memory.params, Initialization::Glorot, &mut Rng::new(seed));
-        self.memory.bounds.values = largest(&self.memory.params);
+        self.memory.bounds.values = O::bound(&self.memory.params);
     }
 
     /// The network's output for a sample: for a classifier the logits, whose
@@ -318,13 +318,10 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
         let mut bound = if first { 0.0 } else { bounds.gradients };
         let grads = Gradients::new(&mut *gradients, first, &mut bound);
         self.network.backward(params, input, tape, Some(grads), WANT);
-        if !is_safe(bound) {
-            bound = largest(gradients);
-            if !bound.is_finite() {
-                let discarded = counters.pending;
-                self.memory.discard();
-                return Err(ObserveError::Gradient { discarded });
-            }
+        if !bound.is_finite() {
+            let discarded = counters.pending;
+            self.memory.discard();
+            return Err(ObserveError::Gradient { discarded });
         }
         bounds.gradients = bound;
         Ok(Some(loss))

@@ -7,25 +7,31 @@
 //! With the feature `micromath`, *predictions* take `exp` from that crate (sigmoid and tanh are made of it). It is smaller
 //! in flash, not faster: on an emulated Cortex-M4F it costs 83 instructions against `libm`'s 57, its relative error is
 //! 2.4e-3 (`libm`: 7e-8), and a NaN comes out as a number. Training never uses it.
+//!
+//! No function is inlined: a loop with a copy of each would be large and not faster.
 
 use crate::layer::Pass;
 
 /// e^x.
+#[inline(never)]
 pub(crate) fn exp(x: f32) -> f32 {
     libm::expf(x)
 }
 
 /// The natural logarithm.
+#[inline(never)]
 pub(crate) fn ln(x: f32) -> f32 {
     libm::logf(x)
 }
 
 /// ln(1 + x), accurate near zero.
+#[inline(never)]
 pub(crate) fn ln_1p(x: f32) -> f32 {
     libm::log1pf(x)
 }
 
 /// e^x - 1, accurate near zero.
+#[inline(never)]
 pub(crate) fn exp_m1(x: f32) -> f32 {
     libm::expm1f(x)
 }
@@ -37,13 +43,14 @@ pub(crate) fn softplus(x: f32) -> f32 {
 }
 
 /// The complementary error function, 1 - erf x, accurate where it is small.
+#[inline(never)]
 pub(crate) fn erfc(x: f32) -> f32 {
     libm::erfcf(x)
 }
 
-/// The square root, exactly rounded.
+/// The square root, exactly rounded: by the FPU's instruction where there is one, with the same bits.
 pub(crate) fn sqrt(x: f32) -> f32 {
-    libm::sqrtf(x)
+    backpass_arch::sqrt(x)
 }
 
 /// `baseⁿ` by repeated squaring, for a base from 0 to 1 say. The relative error is below 6e-8 n.
@@ -98,8 +105,13 @@ pub(crate) fn tanh(x: f32, pass: Pass) -> f32 {
         // tanh x = 1 - 2 / (e^2x + 1)
         1.0 - 2.0 / (exp_in(2.0 * x, pass) + 1.0)
     } else {
-        libm::tanhf(x)
+        tanhf(x)
     }
+}
+
+#[inline(never)]
+fn tanhf(x: f32) -> f32 {
+    libm::tanhf(x)
 }
 
 #[cfg(feature = "micromath")]

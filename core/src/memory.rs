@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::descend::{Descend, First, InPlace};
+use crate::descend::{Descend, First, InPlace, largest};
 use crate::layer::Layer;
 use crate::optimizer::{Optimizer, State};
 use crate::params::Params;
@@ -60,6 +60,12 @@ pub trait Training<N: Layer<X>, X> {
 
     /// The same, to be changed.
     fn accumulated_mut(gradients: &mut Self::Gradients) -> Option<&mut N::Params>;
+
+    /// An upper bound of the magnitudes of new parameters; infinite to let the first step find one.
+    fn bound(params: &N::Params) -> f32 {
+        let _ = params;
+        f32::INFINITY
+    }
 }
 
 impl<N: Layer<X>, X, O: Optimizer> Training<N, X> for O {
@@ -89,6 +95,10 @@ impl<N: Descend<X>, X> Training<N, X> for InPlace {
 
     fn accumulated_mut(_: &mut Self::Gradients) -> Option<&mut N::Params> {
         None
+    }
+
+    fn bound(params: &N::Params) -> f32 {
+        largest(params)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::layers::Projection;
-use crate::params::{Name, Params};
+use crate::params::{Beside, Name, Params, Parts};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, Zero};
 
@@ -111,19 +111,25 @@ macro_rules! chain {
             const STAGES: usize = [$($i),+].len();
 
             fn visit(&self, parent: Option<&Name<'_>>, visitor: &mut dyn FnMut(Name<'_>, &[f32])) {
-                $(self.$i.visit(Some(&Name::stage(parent, $i)), visitor);)+
+                let mut name = Name::stage(parent, 0);
+                $(self.$i.visit(Some(name.at_stage($i)), visitor);)+
             }
 
             fn visit_mut<const SETS: usize>(
                 mut sets: [&mut Self; SETS],
                 parent: Option<&Name<'_>>,
                 visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-            ) {
-                $($stage::visit_mut(
-                    sets.each_mut().map(|set| &mut set.$i),
-                    Some(&Name::stage(parent, $i)),
-                    visitor,
-                );)+
+            ) where
+                Beside: Parts<SETS>,
+            {
+                let mut name = Name::stage(parent, 0);
+                $(if $stage::COUNT > 0 {
+                    $stage::visit_mut(
+                        Beside::parts(&mut sets, |set| &mut set.$i),
+                        Some(name.at_stage($i)),
+                        visitor,
+                    );
+                })+
             }
         }
 

@@ -29,6 +29,12 @@ impl<'a> Name<'a> {
         Self { parent, part: Part::Stage(index), axes: no_axes }
     }
 
+    /// The same place, but stage `index`.
+    pub(crate) const fn at_stage(&mut self, index: usize) -> &Self {
+        self.part = Part::Stage(index);
+        self
+    }
+
     /// The name of a layer's own array, say `weight`, within the layer's name `parent`.
     pub const fn leaf(parent: Option<&'a Self>, name: &'static str) -> Self {
         Self { parent, part: Part::Leaf(name), axes: no_axes }
@@ -48,7 +54,7 @@ impl<'a> Name<'a> {
     }
 
     /// Calls `visitor` with the length of each axis of the array, from the first to the last; not at all if nobody has said its
-    /// [shape](Self::of).
+    /// [shape](Self::of): [`Params::visit`] does, [`Params::visit_mut`] need not.
     pub fn axes(&self, visitor: &mut dyn FnMut(usize)) {
         (self.axes)(visitor);
     }
@@ -135,8 +141,49 @@ pub trait Params: Zero + 'static {
         sets: [&mut Self; SETS],
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-    );
+    ) where
+        Beside: Parts<SETS>;
 }
+
+/// Sets of parameters beside each other: see [`Parts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {}
+
+/// How parts of several sets of parameters, 1 to 5, are borrowed together. Written out for each number, so that the code of each layer
+/// has no loop over the sets.
+///
+/// ```
+/// use backpass::params::{Beside, Parts};
+/// let (mut a, mut b) = ((1, 2.0), (3, 4.0));
+/// assert_eq!(Beside::parts(&mut [&mut a, &mut b], |set| &mut set.1), [&mut 2.0, &mut 4.0]);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "{SETS} sets of parameters cannot be visited together",
+    label = "expected 1 to 5"
+)]
+pub trait Parts<const SETS: usize> {
+    /// A part of each set.
+    fn parts<'s, T, U>(sets: &'s mut [&mut T; SETS], part: impl Fn(&'s mut T) -> U) -> [U; SETS];
+}
+
+/// Implements `Parts` for a number of sets: `parts!(2 a b)`.
+macro_rules! parts {
+    ($number:literal $($set:ident)+) => {
+        impl Parts<$number> for Beside {
+            #[inline(always)]
+            fn parts<'s, T, U>(sets: &'s mut [&mut T; $number], part: impl Fn(&'s mut T) -> U) -> [U; $number] {
+                let [$($set),+] = sets;
+                [$(part($set)),+]
+            }
+        }
+    };
+}
+
+parts!(1 a);
+parts!(2 a b);
+parts!(3 a b c);
+parts!(4 a b c d);
+parts!(5 a b c d e);
 
 impl Params for () {
     const COUNT: usize = 0;
@@ -147,7 +194,9 @@ impl Params for () {
         _: [&mut Self; SETS],
         _: Option<&Name<'_>>,
         _: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-    ) {
+    ) where
+        Beside: Parts<SETS>,
+    {
     }
 }
 
@@ -181,11 +230,24 @@ impl<W: Tensor, B: Tensor> Params for Linear<W, B> {
         mut sets: [&mut Self; SETS],
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-    ) {
-        visitor(Name::leaf(parent, "weight").of::<W>(), sets.each_mut().map(|set| set.weight.flat_mut()));
-        if B::LEN > 0 {
-            visitor(Name::leaf(parent, "bias").of::<B>(), sets.each_mut().map(|set| set.bias.flat_mut()));
-        }
+    ) where
+        Beside: Parts<SETS>,
+    {
+        let slices = Beside::parts(&mut sets, |set| (set.weight.flat_mut(), set.bias.flat_mut()));
+        visit_linear(parent, slices, visitor);
+    }
+}
+
+/// Visits weight and bias of a linear layer of any shape, in several sets of parameters.
+#[inline(never)]
+fn visit_linear<const SETS: usize>(
+    parent: Option<&Name<'_>>,
+    mut sets: [(&mut [f32], &mut [f32]); SETS],
+    visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
+) {
+    visitor(Name::leaf(parent, "weight"), sets.each_mut().map(|(weight, _)| &mut **weight));
+    if sets.iter().any(|(_, bias)| !bias.is_empty()) {
+        visitor(Name::leaf(parent, "bias"), sets.map(|(_, bias)| bias));
     }
 }
 

@@ -25,10 +25,12 @@
 pub mod bench;
 pub mod board;
 pub mod data;
+pub mod devices;
 pub mod flash;
 pub mod reliability;
 pub mod report;
 pub mod simulation;
+pub mod world;
 
 pub use backpass_app::mlperf_tiny;
 pub use backpass_app::session::Plan;

@@ -6,8 +6,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use backpass_sim::bench::{self, Board, Core, Meter, OptLevel, WORKLOADS, Workload};
+use backpass_sim::bench::{self, Board, Core, Job, Meter, OptLevel, WORKLOADS, Workload};
 use libtest_mimic::{Arguments, Failed, Trial};
+use object::{Object, ObjectSymbol};
 
 fn main() -> ExitCode {
     let required = std::env::var("BACKPASS_REQUIRE_QEMU").is_ok_and(|value| value == "1");
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     }
     let trials = vec![
         Trial::test("counts_repeat_exactly", repeat).with_ignored_flag(ignored),
+        Trial::test("many_are_counted_as_one_by_one", many).with_ignored_flag(ignored),
         Trial::test("a_profile_adds_up_to_the_counts", profile_adds_up).with_ignored_flag(ignored),
         Trial::test("every_core_counts_and_soft_floats_cost_more", every_core).with_ignored_flag(ignored),
         Trial::test("optimising_for_size_makes_the_image_smaller", size).with_ignored_flag(ignored),
@@ -31,20 +33,28 @@ fn main() -> ExitCode {
 
 /// What keeps the tests from running.
 fn obstacle() -> Option<String> {
-    let meter = match Meter::new(OptLevel::Speed) {
+    let meter = match Meter::new() {
         Ok(meter) => meter,
         Err(error) => return Some(error.to_string()),
     };
-    let build = |core: Core| meter.build(workload("W1").ok()?, core.board()?).err().map(|error| error.to_string());
+    let build = |core: Core| {
+        let built = meter.build(workload("W1", "gradients").ok()?, core.board()?, OptLevel::Speed);
+        built.err().map(|error| error.to_string())
+    };
     Core::EMULATED.into_iter().find_map(build)
 }
 
-fn workload(name: &str) -> Result<&'static Workload, Failed> {
-    WORKLOADS.iter().find(|workload| workload.name == name).ok_or_else(|| format!("no workload {name}").into())
+fn workload(name: &str, memory: &str) -> Result<&'static Workload, Failed> {
+    let found = WORKLOADS.iter().find(|workload| workload.name == name && workload.memory == memory);
+    found.ok_or_else(|| format!("no workload {name}").into())
 }
 
 fn board(core: Core) -> Result<Board, Failed> {
     core.board().ok_or_else(|| "a core without a board".into())
+}
+
+fn job(memory: &str, core: Core) -> Result<Job, Failed> {
+    Ok(Job { workload: workload("W1", memory)?, core, board: board(core)?, opt_level: OptLevel::Speed })
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(a: T, b: T) -> Result<(), Failed> {
@@ -52,8 +62,7 @@ fn same<T: PartialEq + std::fmt::Debug>(a: T, b: T) -> Result<(), Failed> {
 }
 
 fn repeat() -> Result<(), Failed> {
-    let count =
-        || Meter::new(OptLevel::Speed)?.count(workload("W1")?, Core::M4f, board(Core::M4f)?).map_err(Failed::from);
+    let count = || Meter::new()?.count(&job("gradients", Core::M4f)?).map_err(Failed::from);
     let ((first, _, first_counts), (second, _, second_counts)) = (count()?, count()?);
     same(&first, &second)?;
     same(&first_counts, &second_counts)?;
@@ -65,9 +74,30 @@ fn repeat() -> Result<(), Failed> {
     same(first.ram_bytes, 19_728)
 }
 
+fn many() -> Result<(), Failed> {
+    let meter = Meter::new()?;
+    let jobs = [job("gradients", Core::M4f)?, job("in-place", Core::M4f)?, job("gradients", Core::M33)?];
+    let (mut begun, mut rows) = (0, Vec::new());
+    meter.count_all::<Failed>(
+        &jobs,
+        |_| begun += 1,
+        |_, row, _, _| {
+            rows.push(row);
+            Ok(())
+        },
+    )?;
+    same(begun, jobs.len())?;
+    for (job, row) in jobs.iter().zip(&rows) {
+        same(&meter.count(job)?.0, row)?;
+    }
+    let [gradients, in_place, _] = rows.as_slice() else { return Err("three rows".into()) };
+    same(in_place.ram_bytes, gradients.ram_bytes - 4 * 2410)?;
+    if in_place.instructions < gradients.instructions { Ok(()) } else { Err(format!("{rows:?}").into()) }
+}
+
 fn profile_adds_up() -> Result<(), Failed> {
-    let meter = Meter::new(OptLevel::Speed)?;
-    let (row, image, counts) = meter.count(workload("W1")?, Core::M4f, board(Core::M4f)?)?;
+    let meter = Meter::new()?;
+    let (row, image, counts) = meter.count(&job("gradients", Core::M4f)?)?;
     let profile = bench::profile(&image, &counts, meter.root())?;
     for part in [&profile.functions, &profile.lines] {
         let sum: f64 = part.iter().map(|(_, cost)| cost.instructions).sum();
@@ -78,11 +108,18 @@ fn profile_adds_up() -> Result<(), Failed> {
 }
 
 fn every_core() -> Result<(), Failed> {
-    let meter = Meter::new(OptLevel::Speed)?;
+    let meter = Meter::new()?;
     let mut counts = Vec::new();
     for core in Core::EMULATED {
-        let (row, ..) = meter.count(workload("W1")?, core, board(core)?)?;
+        let (row, image, _) = meter.count(&job("gradients", core)?)?;
         same(row.cycles.is_some(), core == Core::M4f)?;
+        // The host says how large the memory is: the board has that, a sample and its class.
+        let elf = image.parse()?;
+        let ram = elf.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.contains("3RAM")));
+        let ram = ram.ok_or("no static called RAM")?.size();
+        if !(row.ram_bytes + 260..row.ram_bytes + 272).contains(&ram) {
+            return Err(format!("{ram} bytes in the image, {row:?}").into());
+        }
         counts.push(row.instructions.unwrap_or(0));
     }
     let [m0, m3, hard @ ..] = counts.as_slice() else { return Err("five cores".into()) };
@@ -92,8 +129,7 @@ fn every_core() -> Result<(), Failed> {
 
 fn size() -> Result<(), Failed> {
     let bytes = |opt_level| -> Result<u64, Failed> {
-        let meter = Meter::new(opt_level)?;
-        Ok(meter.build(workload("W1")?, board(Core::M4f)?)?.text_bytes()?)
+        Ok(Meter::new()?.build(workload("W1", "gradients")?, board(Core::M4f)?, opt_level)?.text_bytes()?)
     };
     let (speed, size) = (bytes(OptLevel::Speed)?, bytes(OptLevel::Size)?);
     if size < speed { Ok(()) } else { Err(format!("{speed} bytes for speed, {size} for size").into()) }

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let required = std::env::var("BACKPASS_REQUIRE_QEMU").is_ok_and(|value| value == "1");
     let mut trials = Vec::new();
     for machine in Machine::ALL {
-        let obstacle = obstacle(machine);
+        let obstacle = board::check(machine).err().map(|error| error.to_string());
         let ignored = obstacle.is_some() && !required;
         if let (Some(reason), true) = (&obstacle, ignored) {
             // Straight to standard error: not captured, so that it is seen.
@@ -39,18 +39,13 @@ fn main() -> ExitCode {
     }
     // The board whose emulation has nothing below its RAM: on the others a write there is lost.
     let machine = Machine::Mps2An505;
-    let ignored = obstacle(machine).is_some() && !required;
+    let ignored = board::check(machine).is_err() && !required;
     let name = format!("{machine}_stack_that_overflows_stops_the_board_and_leaves_its_statics_whole");
     trials.push(Trial::test(name, move || overflow(machine)).with_ignored_flag(ignored));
     let mut arguments = Arguments::from_args();
     // Builds share a lock and the processors; one after another they are no slower.
     arguments.test_threads.get_or_insert(1);
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// What keeps a machine's tests from running.
-fn obstacle(machine: Machine) -> Option<String> {
-    board::check(machine).err().map(|error| error.to_string())
 }
 
 fn build(image: Image, machine: Machine, profile: Profile) -> Result<PathBuf, Failed> {

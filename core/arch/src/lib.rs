@@ -16,7 +16,6 @@ extern crate std;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod fpu;
-mod meet;
 pub mod portable;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
@@ -132,6 +131,58 @@ pub struct Meeting {
     pub dy_column: usize,
 }
 
+/// What [`meet`] and [`meet_window`] leave in the place of an input, whose gradient is dL/dx.
+#[derive(Debug, Clone, Copy)]
+pub enum Left {
+    /// dL/dx.
+    All,
+    /// An input of zero as it is: a gate that is closed. For another, dL/dx, with -0.0 for +0.0; but +0.0 where the input is at this
+    /// bound or above it. NaN is no bound.
+    Open(f32),
+}
+
+impl Left {
+    /// Whether this input counts.
+    fn takes(self, x: f32) -> bool {
+        matches!(self, Self::All) || x != 0.0
+    }
+
+    /// What is left of an input that counts.
+    fn of(self, x: f32, dx: f32) -> f32 {
+        match self {
+            Self::All => dx,
+            Self::Open(bound) if x >= bound => 0.0,
+            Self::Open(_) => negative_zero(dx),
+        }
+    }
+}
+
+/// -0.0 for +0.0.
+fn negative_zero(dx: f32) -> f32 {
+    if dx.to_bits() == 0 { -0.0 } else { dx }
+}
+
+impl Meeting {
+    /// Whether there is nothing to meet.
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    const fn is_empty(&self) -> bool {
+        self.outputs == 0 || self.rows == 0 || self.columns == 0
+    }
+
+    /// Whether all of it lies within so many weights and elements of dL/dy, for each of so many channels.
+    fn fits(&self, channels: usize, weight: usize, dy: usize) -> bool {
+        let last = |row: usize, column: usize| {
+            let row = self.rows.saturating_sub(1).saturating_mul(row);
+            row.saturating_add(self.columns.saturating_sub(1).saturating_mul(column))
+        };
+        let weight_end =
+            last(self.weight_row, self.weight_column).saturating_add(channels.saturating_mul(self.outputs));
+        weight_end <= weight
+            && self.dy_first.saturating_add(self.outputs) <= dy
+            && last(self.dy_row, self.dy_column) <= self.dy_first
+    }
+}
+
 /// A walk over the elements of a window in one array, and over what they meet in another one, where it may lead back.
 #[derive(Debug, Clone, Copy)]
 pub struct Walk {
@@ -195,16 +246,16 @@ impl Window {
     }
 }
 
-impl Runs {
-    /// The runs, or none if they do not end within so many inputs and weights, for products with `width` outputs.
-    fn inside(self, x: usize, weight: usize, width: usize) -> Self {
-        let Self { rows, count, x_step, weight_step, stride } = self;
-        let (Some(last_row), Some(last)) = (rows.checked_sub(1), count.checked_sub(1)) else {
-            return Self { rows: 0, ..self };
-        };
-        let x_end = last_row.saturating_mul(x_step).saturating_add(count);
-        let weight_start = last_row.saturating_mul(weight_step).saturating_add(last.saturating_mul(stride));
-        let fits = x_end <= x && weight_start.saturating_add(width) <= weight;
-        Self { rows: if fits { rows } else { 0 }, ..self }
+/// Whether there are `rows` of `columns` elements, at least one of both, the rows `stride` apart, within so many elements.
+fn has_rows(rows: usize, columns: usize, stride: usize, len: usize) -> bool {
+    rows > 0 && columns > 0 && (rows - 1).saturating_mul(stride).saturating_add(columns) <= len
+}
+
+/// Leaves in `y` what sums start from.
+fn begin(start: Start<'_>, y: &mut [f32]) {
+    match start {
+        Start::Zero => y.fill(0.0),
+        Start::At(values) => copy(values, y),
+        Start::Kept => {}
     }
 }

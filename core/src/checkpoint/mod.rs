@@ -106,18 +106,20 @@
 //!
 //! Weights are one block that is always replaced as a whole, for which two slots do with one buffer of 256 bytes and no other RAM.
 //!
-//! The format is documented in [`format`], byte by byte.
+//! The format is documented in [`format`](mod@format), byte by byte. On a host, [`Image`] reads and writes it in plain bytes.
 
 mod content;
 pub mod error;
 pub mod fingerprint;
 mod flash;
 pub mod format;
+pub mod image;
 pub mod persist;
 pub mod store;
 
 pub use error::{Error, Part};
 pub use fingerprint::Fingerprint;
+pub use image::Image;
 pub use persist::{Archive, Persist};
 pub use store::{Info, Store};
 

@@ -9,6 +9,7 @@
 //! | forward | `y[o][j] = b[j] + Σ_k Σ_c x[i][c] w[k][c][j]`; kernel row, kernel column and channel rising, zeros of `x` left out | 1 load, 1 multiply, 1 add |
 //! | backward | `g[k][c][j] += x[i][c] d[o][j]`, positions rising, unless `x` is 0; `dx[i][c] = Σ_k Σ_j w[k][c][j] d[o][j]` in four lanes, kernel row and column rising | 3 loads, 1 store, 2 multiplies, 2 adds |
 //! | backward without `dx` | `g` the same, its sums in registers | 1 load, 1 multiply, 1 add |
+//! | backward without `g` | `dx` the same | 2 loads, 1 multiply, 1 add |
 //! | descent without `dx` | the same, then `w = w - rate g` | 1 load, 1 multiply, 1 add |
 //!
 //! The four lanes of `dx`: lane `l` sums the products with `j mod 4 = l`, over all kernel elements; then
@@ -22,26 +23,49 @@
 //! A pointwise convolution (kernel and stride 1) is the dense kernel on each pixel, and sums as that does: the last `O mod 4`
 //! products of `dx` come after its lanes.
 //!
-//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, against the floor of the
-//! loads, stores, multiplies and adds above, taken many registers at a time:
+//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, against the floor: the loads,
+//! stores, multiplies and adds above, taken many registers at a time, the weights loaded once for all outputs in registers.
 //!
 //! | | floor | reached |
 //! |---|---|---|
-//! | forward, and `g` alone, sixteen outputs in registers | 3.3 | 3.8 |
-//! | the same, eight outputs | 3.4 | 4.4 |
-//! | backward, `d` without zeros | 7.8 | 9.4 |
-//! | backward, a zero of `d` | 0 | 2.1 |
-//! | backward, another element of `d` in a group of four that has zeros | 10 | 12.1 |
+//! | forward, and `g` alone: two pixels, or channels, by eight outputs | 2.8 | 3.6 |
+//! | the same, one of the two zero | 3.4 | 5.6 |
+//! | the same for one, by sixteen outputs | 3.3 | 3.7 |
+//! | by eight | 3.4 | 4.2 |
+//! | by four | 3.8 | 5.5 |
+//! | backward, `d` without zeros | 7.8 | 9.0 |
+//! | backward, a zero of `d` | 0 | 1.8 |
+//! | backward, another element of `d` in a group of four that has zeros | 10 | 11.9 |
+//! | `dx` alone (the weights are frozen), `d` without zeros | 3.6 | 4.5 |
+//! | `dx` alone, a zero of `d` | 0 | 1.6 |
+//! | `dx` alone, another element of `d` | 4 | 5.7 |
 //!
-//! Tried or worked out, and left: a second pass for `g` beside one for `dx` (3.8 + 5.0 instead of 9.4 where `d` is dense, no less
-//! where it is not, since both look for the zeros); two pixels by eight outputs (3.5 instead of 3.8, but two tests for zeros); eight
-//! channels by one lane (looks at each `d` once instead of twice, but cannot leave out closed channels).
+//! The difference is tests for zeros, steps of pointers and the end of the loop. A call of the sums takes some 600 cycles beside, so
+//! neighbours with the same window are one call; a pixel of the backward pass takes 200, and 220 for each four channels.
+//!
+//! What paid, in cycles of a step of the network 16x16x1, 3x3x8, pool, 3x3x16, pool, 10 (963 k before, 900 k after): channels chosen and dL/dx
+//! left in assembly (44 k); two pixels that share weights (17 k). On a computer: two pixels by sixteen outputs, the four
+//! lanes kept in one vector, no test for zeros inside a kernel element, maxima chosen and not branched to (67 µs before, 40 µs after, of
+//! which the guesses of branches are half).
+//!
+//! Tried or worked out, and left:
+//! * A second pass for `g` beside one for `dx`: 3.6 + 4.5 instead of 9.0 where `d` is dense, but 3.6 for `g` where three
+//!   quarters of `d` are zero, since sixteen outputs are taken together, whatever they are.
+//! * `g` by elements of `d` that are not zero, with inputs in registers: 0.9 for a zero and 4.7 for another with eight channels, by
+//!   count; only where there is a max-pool and no dL/dx is that less.
+//! * Eight channels by one lane in the backward pass: looks at each `d` once instead of twice, but takes four passes over `d`,
+//!   and its step of addresses costs 1 for each product.
+//! * Four channels together in the portable loops: 5 µs more on a computer, since four rows of weights and four of gradients
+//!   are checked anyway.
 
-use backpass_arch::{self as arch, Runs, Start, Sums};
+use backpass_arch::{self as arch, Left, Meeting, Runs, Start, Sums};
 
 use crate::descend::DescentStep;
 use crate::kernel::{dense, elementwise};
 use crate::layer::InputGradient;
+
+/// Channels whose dL/dx is computed before it is added.
+const TILE: usize = 8;
 
 /// One axis of a convolution.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +152,7 @@ impl Axis {
     }
 
     /// The outputs whose kernel element `k` lies inside: the first of them, the input that it reads there, and how many.
-    fn outputs_at(&self, k: usize) -> (usize, usize, usize) {
+    pub(crate) fn outputs_at(&self, k: usize) -> (usize, usize, usize) {
         let (stride, place) = (self.stride.max(1), k * self.dilation);
         let first = self.before.saturating_sub(place).div_ceil(stride);
         let input = (first * stride + place).saturating_sub(self.before);
@@ -164,15 +188,6 @@ impl Geometry {
         let own = |axis: &Axis| axis.kernel == 1 && axis.stride == 1 && axis.before == 0 && axis.input == axis.output;
         own(&self.rows) && own(&self.columns)
     }
-}
-
-/// `len` elements from element `at` on; none if there are not so many.
-fn part(values: &[f32], at: usize, len: usize) -> &[f32] {
-    values.get(at..).and_then(|values| values.get(..len)).unwrap_or_default()
-}
-
-fn part_mut(values: &mut [f32], at: usize, len: usize) -> &mut [f32] {
-    values.get_mut(at..).and_then(|values| values.get_mut(..len)).unwrap_or_default()
 }
 
 /// The output from input, weight and bias; the bias may be empty.
@@ -291,67 +306,31 @@ pub(crate) fn descend_first(
             arch::descend_sums(x, dy, weight, rate, shape);
         }
     });
-    for (j, b) in bias.iter_mut().enumerate() {
-        let gradient = dy.iter().skip(j).step_by(g.outputs.max(1)).fold(0.0, |sum, d| sum + d);
-        *b -= rate * gradient;
-    }
+    arch::descend_sums(&[1.0], dy, bias, rate, &pixel_sums(g.outputs, dy));
 }
 
-/// Calls `visit` for each input, with what is needed to find the kernel elements that it meets.
-fn for_each_input(g: &Geometry, x: &mut [f32], mut visit: impl FnMut(&mut f32, &Meeting<'_>)) {
+/// Calls `visit` with each input pixel, the shape of its meeting with kernel and dL/dy, and where the weights begin that it meets first.
+fn for_each_pixel(g: &Geometry, x: &mut [f32], mut visit: impl FnMut(&mut [f32], &Meeting, usize)) {
     let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
+    let element = g.inputs * g.outputs;
     let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
     for row in 0..g.rows.input {
         let rows = g.rows.outputs_of(row, row_steps);
         for column in 0..g.columns.input {
             let columns = g.columns.outputs_of(column, column_steps);
             let Some(pixel) = pixels.next() else { return };
-            for (channel, x) in pixel.iter_mut().enumerate() {
-                visit(x, &Meeting { g, rows, columns, channel });
-            }
+            let shape = Meeting {
+                outputs: g.outputs,
+                rows: rows.count,
+                columns: columns.count,
+                weight_row: rows.kernel_step * g.columns.kernel * element,
+                weight_column: columns.kernel_step * element,
+                dy_first: (rows.other * g.columns.output + columns.other) * g.outputs,
+                dy_row: rows.other_step * g.columns.output * g.outputs,
+                dy_column: columns.other_step * g.outputs,
+            };
+            visit(pixel, &shape, (rows.kernel * g.columns.kernel + columns.kernel) * element);
         }
-    }
-}
-
-/// The kernel elements that one input meets.
-struct Meeting<'g> {
-    g: &'g Geometry,
-    rows: Span,
-    columns: Span,
-    channel: usize,
-}
-
-impl Meeting<'_> {
-    /// Calls `visit` with where a kernel element's weights begin and where the output's gradient does.
-    #[inline(always)]
-    fn for_each(&self, mut visit: impl FnMut(usize, usize)) {
-        let g = self.g;
-        for (kernel_row, row) in self.rows.falling() {
-            for (kernel_column, column) in self.columns.falling() {
-                let kernel = kernel_row * g.columns.kernel + kernel_column;
-                let pixel = row * g.columns.output + column;
-                visit((kernel * g.inputs + self.channel) * g.outputs, pixel * g.outputs);
-            }
-        }
-    }
-
-    /// dL/dx of this input.
-    fn dot(&self, weight: &[f32], dy: &[f32]) -> f32 {
-        let mut lanes = [0.0; dense::LANES];
-        let len = self.g.outputs;
-        self.for_each(|at, pixel| dense::add_dot(&mut lanes, part(weight, at, len), part(dy, pixel, len)));
-        backpass_arch::join(lanes)
-    }
-
-    /// The same, and adds this input's part to the weights' gradients.
-    fn gradient_and_dot(&self, gradient: &mut [f32], x: f32, weight: &[f32], dy: &[f32]) -> f32 {
-        let mut lanes = [0.0; dense::LANES];
-        let len = self.g.outputs;
-        self.for_each(|at, pixel| {
-            let (weight, dy) = (part(weight, at, len), part(dy, pixel, len));
-            dense::add_scaled_and_dot_to(&mut lanes, part_mut(gradient, at, len), x, dy, weight);
-        });
-        backpass_arch::join(lanes)
     }
 }
 
@@ -379,65 +358,21 @@ pub(crate) fn backward(
     }
     if g.is_pointwise() && !g.outputs.is_multiple_of(dense::LANES) {
         for (x, dy) in x.chunks_exact_mut(g.inputs.max(1)).zip(dy.chunks_exact(g.outputs.max(1))) {
-            dense::backward(x, weight, dy, weight_gradient, &mut [], false, want);
+            dense::backward(x, weight, dy, weight_gradient, &mut [], false, None, want);
         }
         return;
     }
-    // In a sum of finite numbers a zero of dL/dy changes nothing.
-    let finite = finite && backpass_arch::magnitude(weight).is_finite();
-    let (row_steps, column_steps) = (g.rows.steps(), g.columns.steps());
-    let mut pixels = x.chunks_exact_mut(g.inputs.max(1));
-    for row in 0..g.rows.input {
-        let rows = g.rows.outputs_of(row, row_steps);
-        for column in 0..g.columns.input {
-            let columns = g.columns.outputs_of(column, column_steps);
-            let Some(pixel) = pixels.next() else { return };
-            if finite {
-                meet(g, [rows, columns], pixel, weight, dy, weight_gradient, want);
-                continue;
-            }
-            for (channel, x) in pixel.iter_mut().enumerate() {
-                one(&Meeting { g, rows, columns, channel }, x, weight, dy, weight_gradient, want);
-            }
+    let skips = finite && is_finite(weight);
+    for_each_pixel(g, x, |pixel, shape, at| {
+        if let (Some(weight), Some(gradient)) = (weight.get(at..), weight_gradient.get_mut(at..)) {
+            arch::meet(pixel, elementwise::left(want), weight, dy, gradient, shape, skips);
         }
-    }
+    });
 }
 
-/// Adds to the weights' gradients, and leaves dL/dx, for one input.
-fn one(meeting: &Meeting<'_>, x: &mut f32, weight: &[f32], dy: &[f32], gradient: &mut [f32], want: InputGradient) {
-    if *x != 0.0 {
-        let dx = meeting.gradient_and_dot(gradient, *x, weight, dy);
-        *x = want.at(*x, dx);
-    } else if want == InputGradient::Full {
-        *x = meeting.dot(weight, dy);
-    }
-}
-
-/// The same for a pixel: four channels at a time, those that ReLU closed left out.
-fn meet(
-    g: &Geometry,
-    [rows, columns]: [Span; 2],
-    pixel: &mut [f32],
-    weight: &[f32],
-    dy: &[f32],
-    gradient: &mut [f32],
-    want: InputGradient,
-) {
-    let element = g.inputs * g.outputs;
-    let at = (rows.kernel * g.columns.kernel + columns.kernel) * element;
-    let met = weight.get(at..).unwrap_or_default();
-    let shape = arch::Meeting {
-        outputs: g.outputs,
-        rows: rows.count,
-        columns: columns.count,
-        weight_row: rows.kernel_step * g.columns.kernel * element,
-        weight_column: columns.kernel_step * element,
-        dy_first: (rows.other * g.columns.output + columns.other) * g.outputs,
-        dy_row: rows.other_step * g.columns.output * g.outputs,
-        dy_column: columns.other_step * g.outputs,
-    };
-    let gradient = gradient.get_mut(at..).unwrap_or_default();
-    arch::meet(pixel, want == InputGradient::Full, met, dy, gradient, &shape, |x, dx| want.at(x, dx));
+/// Whether all are: then a product with a zero changes nothing in a sum.
+fn is_finite(values: &[f32]) -> bool {
+    arch::magnitude(values).is_finite()
 }
 
 /// Adds dL/db: dL/dy of all pixels.
@@ -446,9 +381,14 @@ pub(crate) fn bias_backward(outputs: usize, dy: &[f32], bias_gradient: &mut [f32
 }
 
 fn sum_pixels(outputs: usize, dy: &[f32], gradient: &mut [f32], start: Start<'_>) {
+    arch::sums(&[1.0], dy, start, gradient, &pixel_sums(outputs, dy));
+}
+
+/// The sums of dL/dy over all pixels.
+fn pixel_sums(outputs: usize, dy: &[f32]) -> Sums {
     let count = dy.len().checked_div(outputs).unwrap_or_default();
     let runs = Runs { rows: 1, count, x_step: 0, weight_step: 0, stride: outputs };
-    arch::sums(&[1.0], dy, start, gradient, &Sums { pixels: 1, outputs, x_pixel: 0, x_stride: 0, runs });
+    Sums { pixels: 1, outputs, x_pixel: 0, x_stride: 0, runs }
 }
 
 /// Leaves dL/dx in `x` as far as `want` asks; the weights do not learn.
@@ -459,13 +399,14 @@ pub(crate) fn input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy: &[
         }
         return;
     }
-    if want != InputGradient::Unused {
-        for_each_input(g, x, |x, meeting| {
-            if *x != 0.0 || want == InputGradient::Full {
-                elementwise::replace(x, meeting.dot(weight, dy), want);
-            }
-        });
+    if want == InputGradient::Unused {
+        return;
     }
+    let skips = is_finite(weight);
+    for_each_pixel(g, x, |pixel, shape, at| {
+        let weight = weight.get(at..).unwrap_or_default();
+        arch::meet_input(pixel, elementwise::left(want), weight, dy, shape, skips);
+    });
 }
 
 /// Adds dL/dx to the gradient that `x` holds: everywhere, or where a gate is open.
@@ -476,7 +417,17 @@ pub(crate) fn add_input_gradient(g: &Geometry, x: &mut [f32], weight: &[f32], dy
         }
         return;
     }
-    for_each_input(g, x, |x, meeting| elementwise::add_gradient(x, meeting.dot(weight, dy), want));
+    let skips = is_finite(weight);
+    for_each_pixel(g, x, |pixel, shape, at| {
+        let mut weight = weight.get(at..).unwrap_or_default();
+        for x in pixel.chunks_mut(TILE) {
+            let mut sums = [0.0; TILE];
+            let Some(dx) = sums.get_mut(..x.len()) else { return };
+            arch::meet_input(dx, Left::All, weight, dy, shape, skips);
+            x.iter_mut().zip(dx).for_each(|(x, dx)| elementwise::add_gradient(x, *dx, want));
+            weight = weight.get(TILE * g.outputs..).unwrap_or_default();
+        }
+    });
 }
 
 #[cfg(test)]

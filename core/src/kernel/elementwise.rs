@@ -1,6 +1,10 @@
 //! Passes over all elements of an activation, a parameter or a sample.
 //!
 //! A backward function finds dL/dy in `dy` and what the forward pass left in `x`; it leaves dL/dx in `x`.
+//!
+//! On a Cortex-M4F, for each element: ReLU 1 load, 1 comparison, 1 move, 1 store, 5.8 cycles against a floor of 5 (`it` takes one); the sum of
+//! magnitudes, which says that all are finite, 1 load, 1 absolute value, 1 add, 3.5 against 3; a copy 2.1 against 2. One loop
+//! for all shapes: inlined, each layer would have an unrolled one of its own.
 
 use backpass_arch as arch;
 
@@ -9,7 +13,7 @@ use crate::math;
 
 /// Copies as many values as both have.
 pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
-    backpass_arch::copy(from, to);
+    arch::copy(from, to);
 }
 
 /// Copies `len` values from one place to another.
@@ -37,6 +41,15 @@ pub(crate) fn replace(x: &mut f32, gradient: f32, want: InputGradient) {
     }
 }
 
+/// What a kernel is to leave in the place of an input, as [`replace`] does, where a gradient is wanted.
+pub(crate) const fn left(want: InputGradient) -> arch::Left {
+    match want {
+        InputGradient::Unused | InputGradient::Full => arch::Left::All,
+        InputGradient::WhereActive => arch::Left::Open(f32::NAN),
+        InputGradient::WhereBelow(bound) => arch::Left::Open(bound),
+    }
+}
+
 /// Adds `more` to a gradient, as far as `want` asks: a closed gate, +0.0, stays closed.
 pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
     match want {
@@ -51,6 +64,7 @@ pub(crate) fn add_gradient(gradient: &mut f32, more: f32, want: InputGradient) {
 }
 
 /// y = max(x, 0), in place. NaN stays NaN, so that a diverged value is refused and not hidden.
+#[inline(never)]
 pub(crate) fn relu(x: &mut [f32]) {
     arch::relu(x);
 }
@@ -154,15 +168,17 @@ pub(crate) fn sigmoid_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
     }
 }
 
-/// to += from, for as many values as both have.
-pub(crate) fn add(from: &[f32], to: &mut [f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-}
-
-/// The largest magnitude; NaN if an element is.
+/// The largest magnitude of `so_far` and of all elements; infinite or NaN if one is.
 #[inline(never)]
-pub(crate) fn largest(values: &[f32]) -> f32 {
-    values.iter().fold(0.0, |largest, v| larger(largest, *v))
+pub(crate) fn largest(so_far: f32, values: &[f32]) -> f32 {
+    let mut largest = so_far;
+    for value in values {
+        largest = larger(largest, *value);
+        if !largest.is_finite() {
+            break;
+        }
+    }
+    largest
 }
 
 /// The larger of two magnitudes; NaN if one is.
@@ -172,9 +188,18 @@ pub(crate) fn larger(a: f32, b: f32) -> f32 {
 }
 
 /// The first element that is infinite or NaN.
+#[inline(never)]
 pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
     // The sum of magnitudes is quicker; it may overflow where no element does.
-    if backpass_arch::magnitude(values).is_finite() { None } else { values.iter().position(|value| !value.is_finite()) }
+    if arch::magnitude(values).is_finite() {
+        return None;
+    }
+    for (index, value) in values.iter().enumerate() {
+        if !value.is_finite() {
+            return Some(index);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

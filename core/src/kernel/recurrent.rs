@@ -10,6 +10,21 @@
 //! with the products summed as those of the [dense layer](super::dense): dot products in four lanes. Backward goes from the
 //! last step to the first, so gradients of weights add up in that order. The state before the first step of training is
 //! zero: it has no products.
+//!
+//! For each weight and step: forward 1 load, 1 multiply, 1 add; backward 3 loads, 1 store, 2 multiplies, 2 adds. On a Cortex-M4F, by
+//! the table of its manual, counted in an emulator, a GRU of 16 units, 4 inputs and 16 steps takes
+//!
+//! | | floor | reached, calls included |
+//! |---|---|---|
+//! | forward, sixteen sums in registers | 3.3 | 4.4 |
+//! | backward | 7.8 | 10.5 |
+//! | a sigmoid | | 87 |
+//! | a hyperbolic tangent | | 120 |
+//!
+//! cycles for each product, or each unit and gate. Worked out, and left: the gradients of weights in one pass over all steps at the
+//! end, with sums in registers, 3.6 for each product and not the 5 or 6 that they are of the 10.5: all `d` would have to be
+//! kept while `h` still is, the gradient of the state takes the place of the state, and sums of weights' gradients would have
+//! to add up in another order than steps are undone.
 
 use crate::kernel::{dense, elementwise};
 use crate::layer::{InputGradient, Pass};
@@ -136,7 +151,7 @@ pub(crate) fn input_backward(
 ) {
     match gradients {
         Some(CellGradients { weight_ih, bias, .. }) => {
-            dense::backward(x, weights.weight_ih, d, weight_ih, bias, false, want);
+            dense::backward(x, weights.weight_ih, d, weight_ih, bias, false, None, want);
         }
         None => dense::input_gradient(x, weights.weight_ih, d, want),
     }

@@ -2,6 +2,9 @@
 //!
 //! `sum = Σ_j exp(z[j] - max)`, `j` rising; for a class `t`, `L = ln sum - (z[t] - max)`; for targets `q`,
 //! `L = Σq ln sum - Σ_j q[j] (z[j] - max)`; gradient `exp(z[j] - max) (Σq / sum) - q[j]`. One `exp` an element.
+//!
+//! For each element 2 loads and 2 stores, 2 adds, 1 multiply, and `exp`, which is nearly all of it: 90 cycles on a Cortex-M4F. With `exp` inlined
+//! into the loops they took 5 KB instead of 0.6, for 1 % fewer cycles in a step of 64-32-10.
 
 use crate::kernel::elementwise;
 use crate::layer::InputGradient;
@@ -58,18 +61,18 @@ pub(crate) fn log_backward(x: &mut [f32], dy: &[f32], want: InputGradient) {
 
 /// The largest logit. NaN is passed over here and caught by the sum.
 #[inline(never)]
-pub(crate) fn max(logits: &[f32]) -> f32 {
+fn max(logits: &[f32]) -> f32 {
     logits.iter().fold(f32::NEG_INFINITY, |max, &z| if z > max { z } else { max })
 }
 
 /// Σ_j exp(z[j] - max).
 #[inline(never)]
-pub(crate) fn exp_sum(logits: &[f32], max: f32) -> f32 {
+fn exp_sum(logits: &[f32], max: f32) -> f32 {
     logits.iter().fold(0.0, |sum, z| sum + math::exp(z - max))
 }
 
 /// Σ_j q[j].
-pub(crate) fn total(target: &[f32]) -> f32 {
+fn total(target: &[f32]) -> f32 {
     target.iter().fold(0.0, |sum, q| sum + q)
 }
 
@@ -77,7 +80,7 @@ pub(crate) fn total(target: &[f32]) -> f32 {
 ///
 /// The difference of two logits may be beyond f32 where its product with a small target is not, so halves are
 /// subtracted. Halving and doubling are exact.
-pub(crate) fn weighted_logits(logits: &[f32], max: f32, target: impl Fn(usize) -> f32) -> f32 {
+fn weighted_logits(logits: &[f32], max: f32, target: impl Fn(usize) -> f32) -> f32 {
     let mut sum = 0.0;
     for (j, z) in logits.iter().enumerate() {
         let q = target(j);
@@ -88,25 +91,59 @@ pub(crate) fn weighted_logits(logits: &[f32], max: f32, target: impl Fn(usize) -
     sum
 }
 
+/// The loss for a class; NaN if there is none.
+#[inline(never)]
+pub(crate) fn class_loss(logits: &[f32], class: usize) -> f32 {
+    let max = max(logits);
+    class_loss_of(logits.get(class).copied(), max, exp_sum(logits, max))
+}
+
+/// The loss for a class; leaves the gradient in place of the logits.
+#[inline(never)]
+pub(crate) fn class_gradient(logits: &mut [f32], class: usize, want: InputGradient) -> f32 {
+    let max = max(logits);
+    let logit = logits.get(class).copied();
+    let sum = gradient(logits, max, 1.0, want, |j| if j == class { 1.0 } else { 0.0 });
+    class_loss_of(logit, max, sum)
+}
+
 /// The loss for a class, from its logit; NaN if there is none.
-pub(crate) fn class_loss(logit: Option<f32>, max: f32, sum: f32) -> f32 {
+fn class_loss_of(logit: Option<f32>, max: f32, sum: f32) -> f32 {
     logit.map_or(f32::NAN, |z| math::ln(sum) - (z - max))
 }
 
+/// The loss for soft targets.
+#[inline(never)]
+pub(crate) fn soft_loss(logits: &[f32], target: &[f32]) -> f32 {
+    let max = max(logits);
+    let weighted = weighted_logits(logits, max, |j| element(target, j));
+    soft_loss_of(weighted, total(target), exp_sum(logits, max))
+}
+
+/// The loss for soft targets; leaves the gradient in place of the logits.
+#[inline(never)]
+pub(crate) fn soft_gradient(logits: &mut [f32], target: &[f32], want: InputGradient) -> f32 {
+    // The loss reads the logits, which the gradient overwrites; two passes keep one `exp` an element in training.
+    let max = max(logits);
+    let weighted = weighted_logits(logits, max, |j| element(target, j));
+    let total = total(target);
+    let sum = gradient(logits, max, total, want, |j| element(target, j));
+    soft_loss_of(weighted, total, sum)
+}
+
+/// Element j; the caller asks for no other.
+fn element(target: &[f32], j: usize) -> f32 {
+    target.get(j).copied().unwrap_or_default()
+}
+
 /// The loss for soft targets, from [`weighted_logits`] and [`total`].
-pub(crate) fn soft_loss_of(weighted: f32, total: f32, sum: f32) -> f32 {
+fn soft_loss_of(weighted: f32, total: f32, sum: f32) -> f32 {
     total * math::ln(sum) - weighted
 }
 
 /// Overwrites the logits by the gradient, where `want` asks for it; `target(j)` is q[j] and `total` their sum.
 /// Returns [`exp_sum`].
-pub(crate) fn gradient(
-    logits: &mut [f32],
-    max: f32,
-    total: f32,
-    want: InputGradient,
-    target: impl Fn(usize) -> f32,
-) -> f32 {
+fn gradient(logits: &mut [f32], max: f32, total: f32, want: InputGradient, target: impl Fn(usize) -> f32) -> f32 {
     if want.is_gated() {
         // Closed outputs take part in the sum but must stay zero, so nothing can be stored on the way.
         let sum = exp_sum(logits, max);

@@ -7,7 +7,7 @@ use crate::init::Initialization;
 use crate::kernel::norm::Channel;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::message::Message;
-use crate::params::{Linear, Name, Params};
+use crate::params::{Beside, Linear, Name, Params, Parts};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, Zero};
 
@@ -79,17 +79,13 @@ impl<C: Tensor> Params for BatchNormParams<C> {
         mut sets: [&mut Self; SETS],
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-    ) {
-        visitor(Name::leaf(parent, "weight").of::<C>(), sets.each_mut().map(|set| set.weight.flat_mut()));
-        visitor(Name::leaf(parent, "bias").of::<C>(), sets.each_mut().map(|set| set.bias.flat_mut()));
-        visitor(
-            Name::statistic(parent, "running_mean").of::<C>(),
-            sets.each_mut().map(|set| set.running_mean.flat_mut()),
-        );
-        visitor(
-            Name::statistic(parent, "running_var").of::<C>(),
-            sets.each_mut().map(|set| set.running_var.flat_mut()),
-        );
+    ) where
+        Beside: Parts<SETS>,
+    {
+        visitor(Name::leaf(parent, "weight"), Beside::parts(&mut sets, |set| set.weight.flat_mut()));
+        visitor(Name::leaf(parent, "bias"), Beside::parts(&mut sets, |set| set.bias.flat_mut()));
+        visitor(Name::statistic(parent, "running_mean"), Beside::parts(&mut sets, |set| set.running_mean.flat_mut()));
+        visitor(Name::statistic(parent, "running_var"), Beside::parts(&mut sets, |set| set.running_var.flat_mut()));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::init::Initialization;
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::layers::{LinearLayer, Projection};
-use crate::params::{Linear, Name, Params};
+use crate::params::{Beside, Linear, Name, Params, Parts};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, Zero};
 
@@ -36,8 +36,10 @@ impl<B: Tensor> Params for LinearBias<B> {
         mut sets: [&mut Self; SETS],
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-    ) {
-        visitor(Name::leaf(parent, "bias").of::<B>(), sets.each_mut().map(|set| set.bias.flat_mut()));
+    ) where
+        Beside: Parts<SETS>,
+    {
+        visitor(Name::leaf(parent, "bias"), Beside::parts(&mut sets, |set| set.bias.flat_mut()));
     }
 }
 

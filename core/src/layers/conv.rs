@@ -4,6 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::descend::{Descend, Descent, Later, Place};
+use crate::gradients::{growth, settle};
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -296,9 +297,10 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
-        finite: bool,
+        bound: Option<&mut f32>,
         want: InputGradient,
     ) {
+        let growth = growth(x, dy);
         kernel::conv::backward(
             &self.geometry::<T, CI>(),
             x,
@@ -307,9 +309,10 @@ impl<
             weight_gradient,
             bias_gradient,
             first,
-            finite,
+            growth.is_finite(),
             want,
         );
+        settle(bound, growth, weight_gradient, bias_gradient);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -349,7 +352,7 @@ macro_rules! descend_with_shared_weights {
                 if descent.is_refused() {
                     return;
                 }
-                if let Some(step) = descent.allow(linear::growth(x, dy)) {
+                if let Some(step) = descent.allow(growth(x, dy)) {
                     let (weight, bias) = (params.weight.flat_mut(), params.bias.flat_mut());
                     kernel::conv::descend_first(&self.$geometry::<$($size),+>(), x, weight, bias, dy, step);
                 }
@@ -421,9 +424,10 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
-        finite: bool,
+        bound: Option<&mut f32>,
         want: InputGradient,
     ) {
+        let growth = growth(x, dy);
         kernel::conv::backward(
             &self.geometry::<H, W, CI>(),
             x,
@@ -432,9 +436,10 @@ impl<
             weight_gradient,
             bias_gradient,
             first,
-            finite,
+            growth.is_finite(),
             want,
         );
+        settle(bound, growth, weight_gradient, bias_gradient);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {

@@ -100,10 +100,10 @@ impl<const I: usize, const O: usize, B: BiasChoice> LinearLayer<[f32; I]> for De
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
-        _: bool,
+        bound: Option<&mut f32>,
         want: InputGradient,
     ) {
-        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, first, want);
+        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, first, bound, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -135,11 +135,6 @@ impl<const I: usize, const O: usize, B: BiasChoice> Descend<[f32; I]> for Dense<
         descent: &mut Descent,
         want: InputGradient,
     ) {
-        if descent.is_refused() {
-            return;
-        }
-        if let Some(step) = descent.allow(linear::growth(x, dy)) {
-            kernel::dense::descend(x, params.weight.flat_mut(), params.bias.flat_mut(), dy, step, want);
-        }
+        kernel::dense::descend(x, params.weight.flat_mut(), params.bias.flat_mut(), dy, descent, want);
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::descend::descend_by_gradient;
+use crate::gradients::{growth, settle};
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -263,10 +264,12 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
-        _: bool,
+        bound: Option<&mut f32>,
         want: InputGradient,
     ) {
+        let growth = growth(x, dy);
         kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
+        settle(bound, growth, weight_gradient, bias_gradient);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -344,9 +347,10 @@ impl<
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
-        _: bool,
+        bound: Option<&mut f32>,
         want: InputGradient,
     ) {
+        let growth = growth(x, dy);
         kernel::depthwise::backward(
             &self.geometry::<H, W>(),
             x,
@@ -357,6 +361,7 @@ impl<
             first,
             want,
         );
+        settle(bound, growth, weight_gradient, bias_gradient);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {

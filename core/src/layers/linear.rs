@@ -1,9 +1,6 @@
 //! What linear layers have in common: a weight, a bias, and their arithmetic on slices.
 
 use crate::gradients::Gradients;
-use backpass_arch::magnitude;
-
-use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer};
 use crate::params::Linear;
 use crate::tensor::Tensor;
@@ -26,7 +23,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]);
 
     /// Leaves the gradients of weight and bias, for the `first` sample, or adds them; and leaves dL/dx in `x` as far as `want` asks.
-    /// `finite` says that all of `x` and `dy` are.
+    /// `bound` is one of the gradients' magnitudes, to be [kept up](crate::gradients::settle).
     #[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
     fn gradients(
         &self,
@@ -36,7 +33,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
         first: bool,
-        finite: bool,
+        bound: Option<&mut f32>,
         want: InputGradient,
     );
 
@@ -50,11 +47,6 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     fn bias_gradient(dy: &[f32], bias_gradient: &mut [f32]);
 }
 
-/// An upper bound of the gradient's magnitudes: each element is a sum of some of the products x dy, or of some of dy.
-pub(crate) fn growth(x: &[f32], dy: &[f32]) -> f32 {
-    elementwise::larger(1.0, magnitude(x)) * magnitude(dy)
-}
-
 /// The backward pass of a linear layer.
 pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
     layer: &L,
@@ -66,18 +58,8 @@ pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
 ) {
     let (x, weight, dy) = (x.flat_mut(), params.weight.flat(), dy.flat());
     let Some(grads) = grads else { return layer.input_gradient(x, weight, dy, want) };
-    let growth = growth(x, dy);
-    let (Linear { weight: weight_gradient, bias: bias_gradient }, first) = grads.grow(growth);
-    layer.gradients(
-        x,
-        weight,
-        dy,
-        weight_gradient.flat_mut(),
-        bias_gradient.flat_mut(),
-        first,
-        growth.is_finite(),
-        want,
-    );
+    let (Linear { weight: weight_gradient, bias: bias_gradient }, first, bound) = grads.parts();
+    layer.gradients(x, weight, dy, weight_gradient.flat_mut(), bias_gradient.flat_mut(), first, bound, want);
 }
 
 /// Implements `Layer`, `Projection` and `Inference` for a `LinearLayer`:
@@ -120,8 +102,7 @@ macro_rules! linear_layer {
 
             fn initialize(&self, params: &mut Self::Params, after: Initialization, rng: &mut Rng) {
                 let (fan_in, fan_out) = (<Self as LinearLayer<$x>>::FAN_IN, <Self as LinearLayer<$x>>::FAN_OUT);
-                after.fill(params.weight.flat_mut(), fan_in, fan_out, rng);
-                params.bias.flat_mut().fill(0.0);
+                after.fill_linear(params.weight.flat_mut(), params.bias.flat_mut(), fan_in, fan_out, rng);
             }
         }
 

@@ -10,7 +10,7 @@ use crate::init::Initialization;
 use crate::kernel::recurrent;
 use crate::layer::{InputGradient, Layer, Pass};
 use crate::message::Message;
-use crate::params::{Name, Params};
+use crate::params::{Beside, Name, Params, Parts};
 use crate::rng::Rng;
 use crate::tensor::{Signal, Tensor, Zero};
 
@@ -129,11 +129,13 @@ impl<I: Tensor, U: Tensor, B: Tensor> Params for RecurrentParams<I, U, B> {
         mut sets: [&mut Self; SETS],
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-    ) {
-        visitor(Name::leaf(parent, "weight_ih").of::<I>(), sets.each_mut().map(|set| set.weight_ih.flat_mut()));
-        visitor(Name::leaf(parent, "weight_hh").of::<U>(), sets.each_mut().map(|set| set.weight_hh.flat_mut()));
+    ) where
+        Beside: Parts<SETS>,
+    {
+        visitor(Name::leaf(parent, "weight_ih"), Beside::parts(&mut sets, |set| set.weight_ih.flat_mut()));
+        visitor(Name::leaf(parent, "weight_hh"), Beside::parts(&mut sets, |set| set.weight_hh.flat_mut()));
         if B::LEN > 0 {
-            visitor(Name::leaf(parent, "bias").of::<B>(), sets.each_mut().map(|set| set.bias.flat_mut()));
+            visitor(Name::leaf(parent, "bias"), Beside::parts(&mut sets, |set| set.bias.flat_mut()));
         }
     }
 }

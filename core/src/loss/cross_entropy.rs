@@ -48,15 +48,11 @@ impl<const C: usize> Loss<[f32; C], usize> for CrossEntropy {
     }
 
     fn loss(&self, logits: &[f32; C], &class: &usize) -> f32 {
-        let max = softmax::max(logits);
-        softmax::class_loss(logits.get(class).copied(), max, softmax::exp_sum(logits, max))
+        softmax::class_loss(logits, class)
     }
 
     fn gradient(&self, logits: &mut [f32; C], &class: &usize, want: InputGradient) -> f32 {
-        let max = softmax::max(logits);
-        let logit = logits.get(class).copied();
-        let sum = softmax::gradient(logits, max, 1.0, want, |j| if j == class { 1.0 } else { 0.0 });
-        softmax::class_loss(logit, max, sum)
+        softmax::class_gradient(logits, class, want)
     }
 }
 
@@ -66,24 +62,12 @@ impl<const C: usize> Loss<[f32; C], [f32; C]> for CrossEntropy {
     }
 
     fn loss(&self, logits: &[f32; C], target: &[f32; C]) -> f32 {
-        let max = softmax::max(logits);
-        let weighted = softmax::weighted_logits(logits, max, |j| element(target, j));
-        softmax::soft_loss_of(weighted, softmax::total(target), softmax::exp_sum(logits, max))
+        softmax::soft_loss(logits, target)
     }
 
     fn gradient(&self, logits: &mut [f32; C], target: &[f32; C], want: InputGradient) -> f32 {
-        // The loss reads the logits, which the gradient overwrites; two passes keep one `exp` an element in training.
-        let max = softmax::max(logits);
-        let weighted = softmax::weighted_logits(logits, max, |j| element(target, j));
-        let total = softmax::total(target);
-        let sum = softmax::gradient(logits, max, total, want, |j| element(target, j));
-        softmax::soft_loss_of(weighted, total, sum)
+        softmax::soft_gradient(logits, target, want)
     }
-}
-
-/// Element j; the caller asks for no other.
-fn element(target: &[f32], j: usize) -> f32 {
-    target.get(j).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

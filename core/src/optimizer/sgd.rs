@@ -1,9 +1,11 @@
 //! Plain stochastic gradient descent.
 
+use core::cell::Cell;
+
 use backpass_arch::{self as arch, Descent};
 
 use crate::gradients::is_safe;
-use crate::kernel::descent::descend_by_call;
+use crate::kernel::descent::{self, Pass, Slice, passes};
 use crate::kernel::elementwise::larger;
 use crate::optimizer::decay::Decay;
 use crate::optimizer::{Bounds, Optimizer, Step};
@@ -49,15 +51,9 @@ impl Sgd {
     }
 }
 
-/// An upper bound of the weights after a step, from those of weights and gradients before it.
-fn bound(step: Descent, weight: f32, gradient: f32) -> f32 {
-    let gradient = step.scale.abs() * gradient + step.l2.abs() * weight;
-    // Rounded up by more than the errors of the operations.
-    (step.keep.abs() * weight + step.rate.abs() * gradient) * 1.000_001
-}
-
 impl Sgd {
     /// The step for the slice of this name.
+    #[inline(never)]
     fn descent(&self, name: &Name<'_>, step: Step<'_>) -> Descent {
         if name.is_statistic() {
             // It takes its mean change as it is.
@@ -67,20 +63,15 @@ impl Sgd {
         Descent { keep: 1.0 - rate * self.weight_decay, rate, scale: step.scale, l2: self.l2 }
     }
 
-    /// The step without clipping, in one pass, if the bounds of all magnitudes say that nothing can overflow. Returns whether it
-    /// was taken; the bits are those of the step that runs dry first.
-    fn step_in_one_pass<P: Params>(&self, params: &mut P, gradients: &mut P, step: Step<'_>) -> bool {
-        let Some(Bounds { gradients: gradient, values }) = step.bounds else { return false };
-        let mut bound = 0.0;
-        gradients.visit(None, &mut |name, _| {
-            bound = larger(bound, self::bound(self.descent(&name, step), values.get(), gradient));
-        });
-        if !is_safe(bound) {
-            return false;
-        }
-        P::visit_mut([params, gradients], None, &mut |name, [p, g]| arch::descend(p, g, self.descent(&name, step)));
-        values.set(bound);
-        true
+    /// An upper bound of the weights after a step without clipping; what is known before it says that of weights and gradients.
+    fn bound(&self, step: Step<'_>) -> f32 {
+        let Some(Bounds { gradients, values }) = step.bounds else { return f32::INFINITY };
+        let rate = (self.learning_rate * step.largest_rate()).abs();
+        let gradient = step.scale.abs() * gradients + self.l2.abs() * values.get();
+        let weight = (1.0 + rate * self.weight_decay.abs()) * values.get() + rate * gradient;
+        let statistic = values.get() + step.mean * gradients;
+        // Rounded up by more than the errors of the operations.
+        larger(weight, statistic) * 1.000_001
     }
 }
 
@@ -98,14 +89,22 @@ impl Optimizer for Sgd {
         (): &mut (),
         step: Step<'_>,
     ) -> bool {
-        if step.clip == f32::INFINITY && self.step_in_one_pass(params, gradients, step) {
-            return true;
-        }
-        // The loop of the usual pass is that above.
-        descend_by_call(params, gradients, moments, step, |slice| {
-            let Descent { keep, rate, l2, .. } = self.descent(slice.name(), step);
-            let decay = Decay::of(keep, l2);
-            move |p, g, []| (decay.weight(p) - rate * decay.gradient(p, g), [])
+        let bound = Cell::new(f32::INFINITY);
+        // The same bits in one pass, if nothing can overflow.
+        let is_safe = || {
+            bound.set(self.bound(step));
+            step.clip == f32::INFINITY && is_safe(bound.get())
+        };
+        passes(params, gradients, moments, step, is_safe, |pass, name, p, g, m| {
+            if pass == Pass::Only {
+                arch::descend(p, g, self.descent(&name, step));
+                return bound.get();
+            }
+            descent::slice::<false, _, _>(pass, name, p, g, m, step, &|slice: &Slice<'_>| {
+                let Descent { keep, rate, l2, .. } = self.descent(slice.name(), step);
+                let decay = Decay::of(keep, l2);
+                move |p, g, []: [f32; 0]| (decay.weight(p) - rate * decay.gradient(p, g), [])
+            })
         })
     }
 }

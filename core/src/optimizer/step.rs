@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 
+use crate::kernel::elementwise;
 use crate::params::Name;
 
 /// One step, as the [`Learner`](crate::Learner) asks for it and as wrappers, such as
@@ -66,6 +67,17 @@ impl Step<'_> {
         let (mut rate, mut layers) = (self.rate, self.layers);
         while let Some(LayerFactors { factors, outer }) = layers {
             rate *= factors.get(stage).copied().unwrap_or(1.0);
+            layers = *outer;
+        }
+        rate
+    }
+
+    /// An upper bound of the magnitudes of all factors on the learning rate.
+    pub(crate) fn largest_rate(&self) -> f32 {
+        let (mut rate, mut layers) = (self.rate.abs(), self.layers);
+        while let Some(LayerFactors { factors, outer }) = layers {
+            // A stage without a factor of its own has 1.
+            rate *= elementwise::largest(1.0, factors);
             layers = *outer;
         }
         rate

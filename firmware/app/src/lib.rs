@@ -8,9 +8,12 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod anomaly;
+pub mod device;
 pub mod digits;
 pub mod every;
 mod fingerprint;
+pub mod gesture;
 pub mod live;
 pub mod mlperf_tiny;
 pub mod ram_flash;

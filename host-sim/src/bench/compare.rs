@@ -1,6 +1,6 @@
 //! Two runs beside each other: ratios, and what has grown too much.
 
-use super::Row;
+use super::{Record, Row};
 
 /// A row beside the same row of an earlier run.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ pub enum Finding {
         then: u64,
         /// Instructions now.
         now: u64,
-        /// Whether the record is of the same compiler. Another one's code is another: its growth is told, but is no failure.
+        /// Whether the record is of the same compiler. Another one makes other code: growth is told then, but is no failure.
         same_compiler: bool,
     },
     /// The count has shrunk by more than that: the record lets it grow again unseen.
@@ -86,35 +86,31 @@ impl std::fmt::Display for Finding {
             }
             Self::Missing { row } => write!(f, "{row} is not recorded"),
             Self::OtherCompiler { then, now } => {
-                write!(f, "recorded with {then}, measured with {now}: growth is told but is no failure")
+                write!(f, "recorded with {then}, measured with {now}: growth may be the compiler's, and is no failure")
             }
         }
     }
 }
 
-/// Holds counts against the recorded ones.
+/// Holds counts by a compiler against the recorded ones.
 #[must_use]
-pub fn check(now: &[Row], recorded: &[Row]) -> Vec<Finding> {
+pub fn check(now: &[Row], rustc: &str, record: &Record) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for Comparison { now, then } in compare(now, recorded) {
-        let Some(count) = now.instructions else { continue };
-        let Some(then) = then else {
-            findings.push(Finding::Missing { row: now.title() });
+    let same_compiler = record.rustc == rustc;
+    if !same_compiler {
+        findings.push(Finding::OtherCompiler { then: record.rustc.clone(), now: rustc.to_owned() });
+    }
+    for Comparison { now, then } in compare(now, &record.rows) {
+        let (row, Some(count)) = (now.title(), now.instructions) else { continue };
+        let Some(then) = then.and_then(|then| then.instructions) else {
+            findings.push(Finding::Missing { row });
             continue;
         };
-        let Some(recorded) = then.instructions else { continue };
-        let (row, ratio) = (now.title(), count as f64 / recorded.max(1) as f64);
-        let same_compiler = then.rustc == now.rustc;
-        if !same_compiler {
-            let other = Finding::OtherCompiler { then: then.rustc.clone(), now: now.rustc.clone() };
-            if !findings.contains(&other) {
-                findings.push(other);
-            }
-        }
+        let ratio = count as f64 / then.max(1) as f64;
         if ratio > 1.0 + TOLERANCE {
-            findings.push(Finding::Grown { row, then: recorded, now: count, same_compiler });
+            findings.push(Finding::Grown { row, then, now: count, same_compiler });
         } else if ratio < 1.0 - TOLERANCE {
-            findings.push(Finding::Shrunk { row, then: recorded, now: count });
+            findings.push(Finding::Shrunk { row, then, now: count });
         }
     }
     findings
@@ -125,12 +121,15 @@ mod tests {
     use super::*;
     use crate::bench::{Core, row};
 
+    fn record(rows: &[Row]) -> Record {
+        Record { rustc: "rustc 1.0".to_owned(), rows: rows.to_vec() }
+    }
+
     #[test]
-    fn rows_are_paired_by_workload_core_memory_and_optimisation() {
+    fn rows_are_paired_by_workload_core_and_memory() {
         let then = [row("W1", Core::M4f, 100), row("W1", Core::M7, 50)];
-        let size = Row { opt_level: "s".to_owned(), ..row("W1", Core::M4f, 1) };
         let in_place = Row { memory: "in-place".to_owned(), ..row("W1", Core::M4f, 1) };
-        let now = [row("W1", Core::M7, 75), row("W2", Core::M7, 1), size, in_place];
+        let now = [row("W1", Core::M7, 75), row("W2", Core::M7, 1), in_place];
         let pairs = compare(&now, &then);
         let instructions = |row: &Row| row.instructions.map(|count| count as f64);
         assert_eq!(pairs[0].ratio(instructions), Some(1.5));
@@ -140,14 +139,14 @@ mod tests {
 
     #[test]
     fn only_growth_over_the_tolerance_and_rows_without_a_record_fail() {
-        let recorded = [row("W1", Core::M4f, 1000), row("W2", Core::M4f, 1000), row("W3", Core::M4f, 1000)];
+        let recorded = record(&[row("W1", Core::M4f, 1000), row("W2", Core::M4f, 1000), row("W3", Core::M4f, 1000)]);
         let now = [
             row("W1", Core::M4f, 1020),
             row("W2", Core::M4f, 1021),
             row("W3", Core::M4f, 900),
             row("W4", Core::M4f, 1),
         ];
-        let findings = check(&now, &recorded);
+        let findings = check(&now, "rustc 1.0", &recorded);
         let failing: Vec<String> =
             findings.iter().filter(|finding| finding.is_failure()).map(Finding::to_string).collect();
         assert_eq!(failing.len(), 2);
@@ -158,18 +157,18 @@ mod tests {
 
     #[test]
     fn growth_under_another_compiler_is_told_but_no_failure() {
-        let recorded = [row("W1", Core::M4f, 1000), row("W2", Core::M4f, 1000)];
-        let mut now = [row("W1", Core::M4f, 2000), row("W2", Core::M4f, 1000)];
-        now.iter_mut().for_each(|row| row.rustc = "rustc 2.0".to_owned());
-        let findings = check(&now, &recorded);
+        let then = [row("W1", Core::M4f, 1000), row("W2", Core::M4f, 1000)];
+        let now = [row("W1", Core::M4f, 2000), row("W2", Core::M4f, 1000)];
+        let findings = check(&now, "rustc 2.0", &record(&then));
         assert_eq!(findings.len(), 2, "the compiler once, and the growth");
         assert!(findings.iter().all(|finding| !finding.is_failure()));
-        assert!(check(&recorded, &recorded).is_empty());
+        assert!(findings[0].to_string().contains("rustc 2.0") && findings[1].to_string().contains("+100.0 %"));
+        assert!(check(&then, "rustc 1.0", &record(&then)).is_empty());
     }
 
     #[test]
     fn a_row_of_this_computer_is_not_checked() {
         let timed = Row { instructions: None, ..row("W1", Core::Host, 0) };
-        assert!(check(&[timed], &[]).is_empty());
+        assert!(check(&[timed], "rustc 1.0", &record(&[])).is_empty());
     }
 }

@@ -1,5 +1,10 @@
 //! How costs grow: a straight line through them, and how far they are from it.
 
+/// How far from a straight line a cost may be, relative to the line.
+pub const LINEAR: f64 = 0.10;
+/// How many bytes of code another layer of a kind that is there already may add, on the average.
+pub const EACH_LAYER: f64 = 200.0;
+
 /// `cost = fixed + each * size`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {

@@ -1,8 +1,12 @@
 //! Builds a workload's image and reads its sizes.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use object::{Object, ObjectSection, SectionFlags};
+
+use tempfile::TempPath;
 
 use super::{BenchError, Board, Workload};
 use crate::board::{BoardError, image};
@@ -36,6 +40,8 @@ pub struct Image {
     pub path: PathBuf,
     /// Its bytes.
     pub elf: Vec<u8>,
+    /// The file is a copy that goes with the last image, so that another one can be built in the same folder.
+    _copy: Option<Arc<TempPath>>,
 }
 
 impl Image {
@@ -64,7 +70,12 @@ impl Image {
             let output = String::from_utf8_lossy(&built.stderr).trim().to_owned();
             return Err(BoardError::Build { target, output }.into());
         }
-        Self::read(output.join(target).join("release/backpass-bench"))
+        let built = Self::read(output.join(target).join("release/backpass-bench"))?;
+        let cannot = |source| BenchError::Unreadable { path: built.path.clone(), source };
+        let mut copy = tempfile::NamedTempFile::new().map_err(cannot)?;
+        copy.write_all(&built.elf).map_err(cannot)?;
+        let copy = copy.into_temp_path();
+        Ok(Self { path: copy.to_path_buf(), _copy: Some(Arc::new(copy)), elf: built.elf })
     }
 
     /// Reads an image.
@@ -73,7 +84,7 @@ impl Image {
     /// [`BenchError::Unreadable`].
     pub fn read(path: PathBuf) -> Result<Self, BenchError> {
         let elf = std::fs::read(&path).map_err(|source| BenchError::Unreadable { path: path.clone(), source })?;
-        Ok(Self { path, elf })
+        Ok(Self { path, elf, _copy: None })
     }
 
     /// Bytes in flash: what is loaded and not written to, and what fills `.data` at the start.

@@ -1,6 +1,7 @@
-//! Measures one row.
+//! Measures rows.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{BenchError, Board, Core, Counts, Image, OptLevel, Plugin, Row, Workload, compiler};
@@ -12,7 +13,19 @@ pub struct Meter {
     root: PathBuf,
     plugin: Plugin,
     rustc: String,
-    opt_level: OptLevel,
+}
+
+/// One count.
+#[derive(Debug, Clone, Copy)]
+pub struct Job {
+    /// What is counted.
+    pub workload: &'static Workload,
+    /// Where.
+    pub core: Core,
+    /// The board of that core.
+    pub board: Board,
+    /// How the image is optimised.
+    pub opt_level: OptLevel,
 }
 
 impl Meter {
@@ -20,11 +33,11 @@ impl Meter {
     ///
     /// # Errors
     /// What is missing: QEMU, its plugins, Rust.
-    pub fn new(opt_level: OptLevel) -> Result<Self, BenchError> {
+    pub fn new() -> Result<Self, BenchError> {
         let folder = board::firmware_folder().join("../..");
         // Without `..`, as the compiler writes it into the images.
         let root = folder.canonicalize().map_err(|source| BenchError::Unreadable { path: folder, source })?;
-        Ok(Self { plugin: Plugin::build(&root)?, rustc: compiler()?, root, opt_level })
+        Ok(Self { plugin: Plugin::build(&root)?, rustc: compiler()?, root })
     }
 
     /// The checkout.
@@ -43,16 +56,50 @@ impl Meter {
     ///
     /// # Errors
     /// See [`Image::build`].
-    pub fn build(&self, workload: &Workload, board: Board) -> Result<Image, BenchError> {
-        Image::build(workload, board, self.opt_level, &self.root.join("firmware/bench"))
+    pub fn build(&self, workload: &Workload, board: Board, opt_level: OptLevel) -> Result<Image, BenchError> {
+        Image::build(workload, board, opt_level, &self.root.join("firmware/bench"))
     }
 
     /// Builds and runs a workload's image on an emulated core.
     ///
     /// # Errors
     /// See [`BenchError`].
-    pub fn count(&self, workload: &Workload, core: Core, board: Board) -> Result<(Row, Image, Counts), BenchError> {
-        let image = self.build(workload, board)?;
+    pub fn count(&self, job: &Job) -> Result<(Row, Image, Counts), BenchError> {
+        self.run(job, self.build(job.workload, job.board, job.opt_level)?)
+    }
+
+    /// Counts one job after another, and builds the next image while one runs. Hands each row on to `done`; `begin` is told what is
+    /// waited for.
+    ///
+    /// # Errors
+    /// The first that there is, also of `done`.
+    pub fn count_all<E: From<BenchError>>(
+        &self,
+        jobs: &[Job],
+        mut begin: impl FnMut(&Job),
+        mut done: impl FnMut(&Job, Row, &Image, &Counts) -> Result<(), E>,
+    ) -> Result<(), E> {
+        std::thread::scope(|scope| {
+            let (built, images) = mpsc::sync_channel(1);
+            scope.spawn(move || {
+                for Job { workload, board, opt_level, .. } in jobs {
+                    // Nobody takes it any more after an error.
+                    if built.send(self.build(workload, *board, *opt_level)).is_err() {
+                        return;
+                    }
+                }
+            });
+            for (job, image) in jobs.iter().inspect(|job| begin(job)).zip(&images) {
+                let (row, image, counts) = self.run(job, image?)?;
+                done(job, row, &image, &counts)?;
+            }
+            drop(images);
+            Ok(())
+        })
+    }
+
+    fn run(&self, job: &Job, image: Image) -> Result<(Row, Image, Counts), BenchError> {
+        let Job { workload, core, board, .. } = *job;
         let counts = self.plugin.run(workload.name, &image, board)?;
         let samples = counts.regions * u64::from(workload.batch);
         let a_sample = |sum: u64| (sum + samples / 2) / samples;
@@ -60,14 +107,14 @@ impl Meter {
             instructions: Some(a_sample(counts.executed())),
             cycles: core.has_cycles().then(|| a_sample(counts.cycles())),
             text_bytes: Some(image.text_bytes()?),
-            ..Row::new(workload, core, self.opt_level.name(), &self.rustc)
+            ..Row::new(workload, core)
         };
         Ok((row, image, counts))
     }
 }
 
 impl Row {
-    fn new(workload: &Workload, core: Core, opt_level: &str, rustc: &str) -> Self {
+    fn new(workload: &Workload, core: Core) -> Self {
         Self {
             workload: workload.name.to_owned(),
             memory: workload.memory.to_owned(),
@@ -77,9 +124,8 @@ impl Row {
             ram_bytes: workload.ram_bytes as u64,
             text_bytes: None,
             microseconds: None,
-            microseconds_min: None,
-            opt_level: opt_level.to_owned(),
-            rustc: rustc.to_owned(),
+            fastest: None,
+            for_size: None,
         }
     }
 
@@ -87,12 +133,6 @@ impl Row {
     #[must_use]
     pub fn timed(workload: &Workload, duration: Duration) -> Self {
         let timing = (workload.time)(duration);
-        // The optimisation and the compiler of this program.
-        let opt_level = if cfg!(debug_assertions) { "1" } else { "3" };
-        Self {
-            microseconds: Some(timing.median),
-            microseconds_min: Some(timing.min),
-            ..Self::new(workload, Core::Host, opt_level, "")
-        }
+        Self { microseconds: Some(timing.median), fastest: Some(timing.min), ..Self::new(workload, Core::Host) }
     }
 }

@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 
 pub use compare::{Comparison, Finding, TOLERANCE, check, compare};
 pub use counter::{Counts, Instruction, Plugin};
-pub use growth::{Line, fit};
+pub use growth::{EACH_LAYER, LINEAR, Line, fit};
 pub use host::{Timing, time};
 pub use image::{Image, OptLevel, compiler};
-pub use meter::Meter;
+pub use meter::{Job, Meter};
 pub use profile::{Cost, Profile, profile};
-pub use rows::{DEEPER, MORE_LAYERS, NETWORKS, WIDER, WORKLOADS, Workload};
+pub use rows::{DEEPER, MORE_LAYERS, WIDER, WORKLOADS, Workload};
 
 use crate::board::BoardError;
 
@@ -98,7 +98,7 @@ impl Core {
 /// One measurement: a line of `--json`. What does not apply is `None`, and `null` in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// `W1` to `W4`, `ad`, `kws`, `ic`, `vww`, or a layer and its size.
+    /// `W1` to `W4`, `ad`, `kws`, `ic`, `vww`, or a layer, loss or optimizer and its size.
     pub workload: String,
     /// `gradients` or `in-place`.
     pub memory: String,
@@ -115,29 +115,58 @@ pub struct Row {
     /// Microseconds of a training step of one sample: the median.
     pub microseconds: Option<f64>,
     /// The same: the fastest.
-    pub microseconds_min: Option<f64>,
-    /// How the code was optimised: `3` or `s`.
-    pub opt_level: String,
-    /// The compiler of the image; empty for this computer.
-    pub rustc: String,
+    #[serde(skip)]
+    pub fastest: Option<f64>,
+    /// What it costs if it is optimised for size, where that was measured too.
+    #[serde(skip)]
+    pub for_size: Option<ForSize>,
+}
+
+/// What a workload costs at `opt-level = "s"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForSize {
+    /// As [`Row::instructions`].
+    pub instructions: u64,
+    /// As [`Row::text_bytes`].
+    pub text_bytes: u64,
 }
 
 impl Row {
     /// What tells two rows of a run apart.
     #[must_use]
-    pub fn key(&self) -> (&str, &str, Core, &str) {
-        (&self.workload, &self.memory, self.core, &self.opt_level)
+    pub fn key(&self) -> (&str, &str, Core) {
+        (&self.workload, &self.memory, self.core)
     }
 
     /// The name for people.
     #[must_use]
     pub fn title(&self) -> String {
-        let opt = if self.opt_level == "3" { String::new() } else { format!(", opt-level {}", self.opt_level) };
-        format!("{} ({}) on {}{opt}", self.workload, self.memory, self.core.name())
+        format!("{} ({}) on {}", self.workload, self.memory, self.core.name())
     }
 }
 
-/// Reads rows: one JSON object after another, or an array of them.
+/// Counts that new ones are held against, and the compiler that they depend on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Record {
+    /// What `rustc --version` says.
+    pub rustc: String,
+    /// The counts, at `opt-level = 3`.
+    pub rows: Vec<Row>,
+}
+
+impl Record {
+    /// The record as JSON, a row a line, so that a change shows which.
+    ///
+    /// # Errors
+    /// None that can happen with these types.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        let lines: Vec<String> = self.rows.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        let rustc = serde_json::to_string(&self.rustc)?;
+        Ok(format!("{{\"rustc\": {rustc}, \"rows\": [\n{}\n]}}\n", lines.join(",\n")))
+    }
+}
+
+/// Reads rows: one JSON object after another, an array of them, or a [`Record`].
 ///
 /// # Errors
 /// What is wrong with the text.
@@ -150,19 +179,11 @@ pub fn parse(text: &str) -> Result<Vec<Row>, serde_json::Error> {
                     rows.push(serde_json::from_value(value)?);
                 }
             }
+            value if value.get("rows").is_some() => rows.extend(serde_json::from_value::<Record>(value)?.rows),
             value => rows.push(serde_json::from_value(value)?),
         }
     }
     Ok(rows)
-}
-
-/// Writes rows as an array, one a line, so that a change shows which.
-///
-/// # Errors
-/// None that can happen with these types.
-pub fn write(rows: &[Row]) -> Result<String, serde_json::Error> {
-    let lines: Vec<String> = rows.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
 /// The recorded counts of a checkout, which a check holds new ones against.
@@ -247,9 +268,8 @@ pub(crate) fn row(workload: &str, core: Core, instructions: u64) -> Row {
         ram_bytes: 100,
         text_bytes: Some(1000),
         microseconds: None,
-        microseconds_min: None,
-        opt_level: "3".to_owned(),
-        rustc: "rustc 1.0".to_owned(),
+        fastest: None,
+        for_size: None,
     }
 }
 
@@ -260,9 +280,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_from_an_array_and_from_lines() {
+    fn rows_come_back_from_a_record_an_array_and_lines() {
         let rows = [row("W1", Core::M4f, 10), row("dense 64x32", Core::Host, 20)];
-        assert_eq!(parse(&write(&rows).unwrap()).unwrap(), rows);
+        let record = Record { rustc: "rustc \"1.0\"".to_owned(), rows: rows.to_vec() };
+        let text = record.to_json().unwrap();
+        assert_eq!(text.lines().count(), 4);
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        assert_eq!(parse(&text).unwrap(), rows);
+        assert_eq!(parse(&serde_json::to_string(&rows).unwrap()).unwrap(), rows);
         let lines: String = rows.iter().map(|row| serde_json::to_string(row).unwrap() + "\n").collect();
         assert_eq!(parse(&lines).unwrap(), rows);
         assert!(parse("{\"workload\": 1}").is_err() && parse("nonsense").is_err());
@@ -280,6 +305,7 @@ mod tests {
             (&10.into(), &100.into(), &1000.into())
         );
         assert!(value["cycles"].is_null() && value["microseconds"].is_null());
+        assert_eq!(value.as_object().unwrap().len(), 8, "and no others");
     }
 
     #[test]

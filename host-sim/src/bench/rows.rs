@@ -45,16 +45,23 @@ macro_rules! rows {
     }};
 }
 
-/// The table: whole networks, then layers.
+/// The table: whole networks, then layers, losses and optimizers alone.
 pub const WORKLOADS: &[Workload] = &rows![
     "W1" W1,
+    "W1" in_place::W1,
     "W2" W2,
     "W3" W3,
+    "W3" in_place::W3,
     "W4" W4,
+    "W4" in_place::W4,
     "ad" AnomalyDetection,
+    "ad" in_place::AnomalyDetection,
     "kws" KeywordSpotting,
+    "kws" in_place::KeywordSpotting,
     "ic" ImageClassification,
+    "ic" in_place::ImageClassification,
     "vww" VisualWakeWords,
+    "vww" in_place::VisualWakeWords,
     "dense 64x32" layers::Dense,
     "conv2d 8x8x8x16 3x3" layers::Conv2d,
     "conv2d 8x8x8x16 3x3/2" layers::Conv2dStride2,
@@ -96,11 +103,44 @@ pub const WORKLOADS: &[Workload] = &rows![
     "dropout 1024" layers::Dropout,
     "pad 8x8x16" layers::Pad,
     "residual 8x8x8 3x3" layers::Residual,
+    "residual projection 8x8x8" layers::ResidualProjection,
     "concat 8x8x8 1x1" layers::Concat,
+    "scale 8x8x16" layers::Scale,
+    "frozen dense 64x32" layers::Frozen,
+    "frozen prefix dense 64x32" layers::FrozenPrefix,
+    "bias only dense 64x32" layers::BiasOnly,
+    "reshape 1024" layers::Reshape,
+    "flatten 1024" layers::Flatten,
+    "identity 1024" layers::Identity,
+    "keep 1024" layers::Keep,
+    "cross-entropy 10" losses::CrossEntropy,
+    "soft cross-entropy 10" losses::SoftCrossEntropy,
+    "negative log-likelihood 10" losses::NegativeLogLikelihood,
+    "hinge 10" losses::Hinge,
+    "binary cross-entropy 640" losses::BinaryCrossEntropy,
+    "mean squared error 640" losses::MeanSquaredError,
+    "mean absolute error 640" losses::MeanAbsoluteError,
+    "huber 640" losses::Huber,
+    "cosine embedding 64" losses::CosineEmbedding,
+    "sgd 2410" rules::Sgd,
+    "sgd clipped norm 2410" rules::ClipNorm,
+    "momentum 2410" rules::Momentum,
+    "rmsprop 2410" rules::RmsProp,
+    "adagrad 2410" rules::Adagrad,
+    "adadelta 2410" rules::Adadelta,
+    "adam 2410" rules::Adam,
+    "amsgrad 2410" rules::AmsGrad,
+    "lion 2410" rules::Lion,
+    "lars 2410" rules::Lars,
 ];
 
-/// How many of [`WORKLOADS`] are whole networks.
-pub const NETWORKS: usize = 8;
+impl Workload {
+    /// Whether it is a whole network: one of W1 to W4 or of MLPerf Tiny.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        !self.path.contains("::") || self.path.contains("in_place")
+    }
+}
 
 /// Dense networks of growing width.
 pub const WIDER: &[Workload] = &rows![
@@ -120,12 +160,23 @@ pub const DEEPER: &[Workload] = &rows![
     "12 layers of 128" growth::Deep12,
 ];
 
-/// Networks with more and more dense layers, all of different shapes.
-pub const MORE_LAYERS: &[(u32, Workload)] = &{
+/// Networks with more and more dense layers, all of different shapes, by kind of memory.
+pub const MORE_LAYERS: &[(&str, &[(u32, Workload)])] = &[("gradients", WITH_GRADIENTS), ("in-place", IN_PLACE)];
+
+const WITH_GRADIENTS: &[(u32, Workload)] = &{
     let [two, four, eight] = rows![
         "2 dense layers" growth::Layers2,
         "4 dense layers" growth::Layers4,
         "8 dense layers" growth::Layers8,
+    ];
+    [(2, two), (4, four), (8, eight)]
+};
+
+const IN_PLACE: &[(u32, Workload)] = &{
+    let [two, four, eight] = rows![
+        "2 dense layers" growth::in_place::Layers2,
+        "4 dense layers" growth::in_place::Layers4,
+        "8 dense layers" growth::in_place::Layers8,
     ];
     [(2, two), (4, four), (8, eight)]
 };
@@ -140,8 +191,11 @@ mod tests {
     fn every_workload_has_a_name_and_a_kind_of_memory_of_its_own() {
         let names: BTreeSet<_> = WORKLOADS.iter().map(|workload| (workload.name, workload.memory)).collect();
         assert_eq!(names.len(), WORKLOADS.len());
-        let networks: Vec<_> = WORKLOADS.iter().take(NETWORKS).map(|workload| workload.name).collect();
-        assert_eq!(networks, ["W1", "W2", "W3", "W4", "ad", "kws", "ic", "vww"]);
+        let networks = |memory: &str| -> Vec<_> {
+            WORKLOADS.iter().filter(|w| w.is_network() && w.memory == memory).map(|workload| workload.name).collect()
+        };
+        assert_eq!(networks("gradients"), ["W1", "W2", "W3", "W4", "ad", "kws", "ic", "vww"]);
+        assert_eq!(networks("in-place"), ["W1", "W3", "W4", "ad", "kws", "ic", "vww"]);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum Image {
     Every,
     /// The same without any panic function to link with; in release only.
     NoPanic,
+    /// The FPU's loops against those in plain Rust; for cores with an FPU.
+    Arch,
     /// The stack and the copies of each operation, for each example network.
     Stack,
     /// Overflows its stack on purpose.
@@ -48,6 +50,7 @@ impl Image {
             Self::Digits => "backpass-qemu",
             Self::Every => "every",
             Self::NoPanic => "no-panic",
+            Self::Arch => "arch",
             Self::Stack => "stack",
             Self::Overflow => "overflow",
             Self::Resume => "resume",

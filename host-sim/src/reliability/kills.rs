@@ -238,7 +238,8 @@ fn check(effort: Effort, progress: &mut Progress<'_>) -> Result<Tally, CheckErro
         )));
     }
     let (last, state) = judge.newest.ok_or_else(|| CheckError::Broken("no checkpoint was made".to_owned()))?;
-    if effort == Effort::Full && !(state.loss < 0.5 * judge.first_loss) {
+    let has_learned = state.loss < 0.5 * judge.first_loss;
+    if effort == Effort::Full && !has_learned {
         tally.failed += 1;
         tally.failures.push(format!("the loss went from {} to {}: it has not learned", judge.first_loss, state.loss));
     }
@@ -293,7 +294,7 @@ mod tests {
             Said::Resumed(2, State { loss: 0.1, ..second }),
             Said::Other("flash: Host".to_owned()),
         ] {
-            assert!(judge(&[begin, &[wrong.clone()]]).is_err(), "{wrong:?}");
+            assert!(judge(&[begin, std::slice::from_ref(&wrong)]).is_err(), "{wrong:?}");
         }
         assert!(judge(&[begin, &[Said::Resumed(1, first), Said::Committed(2, other)]]).is_err());
         assert!(judge(&[begin, &[Said::Resumed(1, first), Said::Committed(1, second)]]).is_err());

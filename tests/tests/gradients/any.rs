@@ -4,6 +4,7 @@ use std::any::Any as Downcast;
 use std::fmt::{self, Debug};
 
 use backpass::Gradients;
+use backpass::params::{Beside, Parts};
 use backpass::{Inference, InputGradient, Layer, Name, Params, Pass, Tensor, Zero};
 
 use crate::harness::{Stage, State, Values};
@@ -147,9 +148,11 @@ impl<const P: usize, const S: usize> Params for Room<P, S> {
         mut sets: [&mut Self; SETS],
         parent: Option<&Name<'_>>,
         visitor: &mut dyn FnMut(Name<'_>, [&mut [f32]; SETS]),
-    ) {
-        visitor(Name::leaf(parent, "learned"), sets.each_mut().map(|set| set.learned.as_mut_slice()));
-        visitor(Name::statistic(parent, "measured"), sets.each_mut().map(|set| set.measured.as_mut_slice()));
+    ) where
+        Beside: Parts<SETS>,
+    {
+        visitor(Name::leaf(parent, "learned"), Beside::parts(&mut sets, |set| set.learned.as_mut_slice()));
+        visitor(Name::statistic(parent, "measured"), Beside::parts(&mut sets, |set| set.measured.as_mut_slice()));
     }
 }
 

@@ -38,10 +38,12 @@ pub(crate) fn from_channel(
             let Some((front, values)) = x.split_at_mut_checked(at) else { return };
             match place.and_then(|place| front.get_mut(place..)) {
                 Some(places) => {
+                    // Chosen, not branched to: which element is the largest, nobody can guess.
                     for (c, ((y, place), x)) in y.iter_mut().zip(places).zip(values).enumerate() {
-                        if beats(*x, *y) {
-                            (*y, *place) = (*x, f32::from_bits((at + c) as u32));
-                        }
+                        let (here, bits) = ((at + c) as u32, place.to_bits());
+                        let wins = beats(*x, *y);
+                        *place = f32::from_bits(if wins { here } else { bits });
+                        *y = if wins { *x } else { *y };
                     }
                 }
                 None => {
@@ -54,14 +56,12 @@ pub(crate) fn from_channel(
     }
     if let Some(places) = place.and_then(|place| x.get_mut(place..)) {
         for (place, y) in places.iter_mut().zip(y) {
-            if *y == 0.0 {
-                *place = f32::from_bits(place.to_bits() | CLOSED);
-            }
+            *place = f32::from_bits(place.to_bits() | if *y == 0.0 { CLOSED } else { 0 });
         }
     }
 }
 
 /// Whether `value` beats the largest so far.
 fn beats(value: f32, largest: f32) -> bool {
-    value > largest || value.is_nan()
+    (value > largest) | value.is_nan()
 }

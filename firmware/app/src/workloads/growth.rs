@@ -1,6 +1,6 @@
 //! Dense networks of growing width, depth and number of layers, to show how time and code grow with them.
 
-use backpass::{Dense, Relu};
+use backpass::{Dense, Relu, Sgd};
 
 use super::{Classify, Training};
 
@@ -24,16 +24,28 @@ pub type Deep9 = Deep<(Two, Two, Two, Two)>;
 /// 12 such layers.
 pub type Deep12 = Deep<(Two, Two, Two, Two, Two, Block)>;
 
+type Two20 = (Dense<28>, Relu, Dense<10>);
+type Four20 = (Dense<28>, Relu, Dense<24>, Relu, Dense<19>, Relu, Dense<10>);
+type Eight20 = (
+    (Dense<28>, Relu, Dense<24>, Relu, Dense<19>, Relu, Dense<33>, Relu),
+    (Dense<12>, Relu, Dense<30>, Relu, Dense<21>, Relu, Dense<10>),
+);
+
 /// 2 dense layers of different shapes.
-pub type Layers2 = Training<(Dense<28>, Relu, Dense<10>), [f32; 20], Classify>;
+pub type Layers2<O = Sgd> = Training<Two20, [f32; 20], Classify, 1, 1, O>;
 /// 4 of them.
-pub type Layers4 = Training<(Dense<28>, Relu, Dense<24>, Relu, Dense<19>, Relu, Dense<10>), [f32; 20], Classify>;
+pub type Layers4<O = Sgd> = Training<Four20, [f32; 20], Classify, 1, 1, O>;
 /// 8 of them.
-pub type Layers8 = Training<
-    (
-        (Dense<28>, Relu, Dense<24>, Relu, Dense<19>, Relu, Dense<33>, Relu),
-        (Dense<12>, Relu, Dense<30>, Relu, Dense<21>, Relu, Dense<10>),
-    ),
-    [f32; 20],
-    Classify,
->;
+pub type Layers8<O = Sgd> = Training<Eight20, [f32; 20], Classify, 1, 1, O>;
+
+/// The same without a gradient array.
+pub mod in_place {
+    use backpass::InPlace;
+
+    /// 2 dense layers in place.
+    pub type Layers2 = super::Layers2<InPlace>;
+    /// 4 of them.
+    pub type Layers4 = super::Layers4<InPlace>;
+    /// 8 of them.
+    pub type Layers8 = super::Layers8<InPlace>;
+}

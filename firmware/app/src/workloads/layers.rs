@@ -1,8 +1,8 @@
 //! Each layer alone, at a size that a small board has.
 
-use backpass::{Image, Signal};
+use backpass::{Image, Linear, Signal};
 
-use super::Alone;
+use super::alone::{Alone, Make};
 
 /// Elements of the layers that work element by element.
 pub type Vector = [f32; 1024];
@@ -91,6 +91,23 @@ pub type LogSoftmax = Alone<backpass::LogSoftmax, Signal<16, 10>>;
 pub type Dropout = Alone<backpass::Dropout, Vector>;
 /// A border of zeros.
 pub type Pad = Alone<backpass::Pad<Image<10, 10, 16>>, Image<8, 8, 16>>;
+/// Numbers to be seen as another shape: nothing to do.
+pub type Reshape = Alone<backpass::Reshape<Image<8, 8, 16>>, Vector>;
+/// An image to be seen as a vector: nothing to do.
+pub type Flatten = Alone<backpass::Flatten<1024>, Image<8, 8, 16>>;
+/// Nothing.
+pub type Identity = Alone<backpass::Identity, Vector>;
+/// A copy.
+pub type Keep = Alone<backpass::Keep, Vector>;
+/// Fixed shift and scale of each channel.
+pub type Scale = Alone<backpass::Scale<16>, Image<8, 8, 16>, 0, Settings>;
+/// A dense layer that does not learn, 64 inputs and 32 outputs.
+pub type Frozen = Alone<backpass::Frozen<backpass::Dense<32>, [f32; 64]>, [f32; 64], 0, Settings>;
+/// The same before everything that learns: only forward.
+pub type FrozenPrefix = Alone<backpass::FrozenPrefix<backpass::Dense<32>, [f32; 64], 64>, [f32; 64], 0, Settings>;
+/// A dense layer that learns its bias alone, 64 inputs and 32 outputs.
+pub type BiasOnly = Alone<backpass::BiasOnly<backpass::Dense<32>, [f32; 64]>, [f32; 64], 0, Settings>;
+
 /// A branch of one 3x3 convolution beside the input.
 pub type Residual = Alone<backpass::Residual<backpass::Conv2d<Image<8, 8, 8>, 3>>, Image<8, 8, 8>>;
 /// Two branches of one 1x1 convolution each, side by side.
@@ -98,3 +115,39 @@ pub type Concat = Alone<
     backpass::Concat<Image<8, 8, 16>, backpass::Conv2d<Image<8, 8, 8>, 1>, backpass::Conv2d<Image<8, 8, 8>, 1>>,
     Image<8, 8, 8>,
 >;
+/// A branch of one 3x3 convolution beside a 1x1 convolution, both of half the size.
+pub type ResidualProjection = Alone<
+    backpass::ResidualProjection<backpass::Conv2d<Image<4, 4, 16>, 3, 2>, backpass::Conv2d<Image<4, 4, 16>, 1, 2>>,
+    Image<8, 8, 8>,
+>;
+
+/// Layers that have no default.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings;
+
+/// In flash.
+static WEIGHTS: Linear<[[f32; 32]; 64], [f32; 32]> = Linear { weight: [[0.1; 32]; 64], bias: [0.1; 32] };
+
+impl Make<backpass::Scale<16>> for Settings {
+    fn make() -> backpass::Scale<16> {
+        backpass::Scale { mean: [0.5; 16], factor: [2.0; 16] }
+    }
+}
+
+impl Make<backpass::Frozen<backpass::Dense<32>, [f32; 64]>> for Settings {
+    fn make() -> backpass::Frozen<backpass::Dense<32>, [f32; 64]> {
+        backpass::Frozen::new(backpass::Dense::new(), &WEIGHTS)
+    }
+}
+
+impl Make<backpass::FrozenPrefix<backpass::Dense<32>, [f32; 64], 64>> for Settings {
+    fn make() -> backpass::FrozenPrefix<backpass::Dense<32>, [f32; 64], 64> {
+        backpass::FrozenPrefix::new(backpass::Dense::new(), &WEIGHTS)
+    }
+}
+
+impl Make<backpass::BiasOnly<backpass::Dense<32>, [f32; 64]>> for Settings {
+    fn make() -> backpass::BiasOnly<backpass::Dense<32>, [f32; 64]> {
+        backpass::BiasOnly::new(backpass::Dense::new(), &WEIGHTS)
+    }
+}

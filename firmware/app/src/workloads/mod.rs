@@ -1,18 +1,22 @@
 //! Training steps to be measured, defined once for every board and for the host.
 //!
-//! [`Training`] is a step of a whole network: forward, loss, backward, update, as [`Learner::train`] does it. [`Alone`] is that
-//! of a single layer ([`layers`]). Samples are random and dense, from a fixed seed; images that a counter runs under mark each step
-//! and leave what is between out.
+//! [`Training`] is a step of a whole network: forward, loss, backward, update, as [`Learner::train`] does it. [`layers`] has that of
+//! a single layer, [`losses`] and [`rules`] a loss and an optimizer alone. Samples are random and dense, from a fixed seed;
+//! images that a counter runs under mark each step and leave what is between out.
 
+pub mod alone;
 pub mod growth;
 pub mod layers;
+pub mod losses;
+pub mod rules;
 
 use core::fmt;
 use core::marker::PhantomData;
 
+use backpass::memory::Training as Learns;
 use backpass::{
-    Conv2d, CrossEntropy, Dense, Flatten, Gradients, Image, InputGradient, Layer, Learner, Loss, MaxPool,
-    MeanSquaredError, Memory, Optimizer, Params, Pass, Relu, Rng, Sgd, Step, Tensor, Zero,
+    Conv2d, CrossEntropy, Dense, Descend, Flatten, Image, InPlace, Layer, Learner, Loss, MaxPool, MeanSquaredError,
+    Memory, Params, Relu, Rng, Sgd, Tensor,
 };
 
 use crate::mlperf_tiny::{Autoencoder, DsCnn, MobileNet, Photo, ResNet8, Scene, Sound, Speech};
@@ -49,17 +53,61 @@ pub const SEED: u64 = 1;
 
 const LEARNING_RATE: f32 = 0.01;
 
-/// A rule of descent that workloads use.
-pub trait Rule: Optimizer {
+/// What plain descent with a gradient array is called, see [`Workload::MEMORY`].
+const GRADIENTS: &str = "gradients";
+/// What descent without one is called.
+const IN_PLACE: &str = "in-place";
+
+/// A rule of descent by which network `N` learns from samples `X` towards `G`.
+pub trait Rule<N, X, G>: Learns<N, X> + Sized
+where
+    N: Layer<X, Output: Tensor>,
+    X: Tensor,
+    G: Goal<X, N::Output>,
+{
     /// See [`Workload::MEMORY`].
     const MEMORY: &'static str;
+    /// The most samples of a step.
+    const MOST: usize;
     /// The rule.
     const RULE: Self;
+
+    /// Takes a step along the samples. Returns whether all of it was taken.
+    fn step(learner: &mut Learner<'_, N, X, G::Loss, Self>, samples: &[X], classes: &[usize]) -> bool;
 }
 
-impl Rule for Sgd {
-    const MEMORY: &'static str = "gradients";
+impl<N, X, G> Rule<N, X, G> for Sgd
+where
+    N: Layer<X, Output: Tensor>,
+    X: Tensor,
+    G: Goal<X, N::Output>,
+{
+    const MEMORY: &'static str = GRADIENTS;
+    const MOST: usize = usize::MAX;
     const RULE: Self = Self::new(LEARNING_RATE);
+
+    fn step(learner: &mut Learner<'_, N, X, G::Loss, Self>, samples: &[X], classes: &[usize]) -> bool {
+        let mut pairs = samples.iter().zip(classes);
+        pairs.all(|(sample, class)| learner.observe(sample, G::target(sample, class)).is_ok())
+            && learner.update().is_ok()
+    }
+}
+
+impl<N, X, G> Rule<N, X, G> for InPlace
+where
+    N: Descend<X> + Layer<X, Output: Tensor>,
+    X: Tensor,
+    G: Goal<X, N::Output>,
+{
+    const MEMORY: &'static str = IN_PLACE;
+    // It has no gradient array to add up samples in.
+    const MOST: usize = 1;
+    const RULE: Self = Self::new(LEARNING_RATE);
+
+    fn step(learner: &mut Learner<'_, N, X, G::Loss, Self>, samples: &[X], classes: &[usize]) -> bool {
+        let mut pairs = samples.iter().zip(classes);
+        pairs.all(|(sample, class)| learner.train(sample, G::target(sample, class)).is_ok())
+    }
 }
 
 /// What a network learns: a loss, and the target of a sample.
@@ -111,13 +159,13 @@ impl<X: Tensor> Goal<X, X> for Reconstruct {
 pub struct Training<N, X, G, const STEPS: u32 = 1, const BATCH: usize = 1, O = Sgd>(PhantomData<(N, X, G, O)>);
 
 /// What [`Training`] needs in RAM.
-pub struct TrainingRam<N: Layer<X>, X: Tensor, O: Optimizer, const BATCH: usize> {
+pub struct TrainingRam<N: Layer<X>, X: Tensor, O: Learns<N, X>, const BATCH: usize> {
     memory: Memory<N, X, O>,
     samples: [X; BATCH],
     classes: [usize; BATCH],
 }
 
-impl<N: Layer<X>, X: Tensor, O: Optimizer, const BATCH: usize> fmt::Debug for TrainingRam<N, X, O, BATCH> {
+impl<N: Layer<X>, X: Tensor, O: Learns<N, X>, const BATCH: usize> fmt::Debug for TrainingRam<N, X, O, BATCH> {
     /// Sizes, not contents.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrainingRam").field("memory", &self.memory).finish_non_exhaustive()
@@ -129,10 +177,13 @@ where
     N: Layer<X, Output: Tensor> + Default,
     X: Tensor,
     G: Goal<X, N::Output>,
-    O: Rule,
+    O: Rule<N, X, G>,
 {
     type Ram = TrainingRam<N, X, O, BATCH>;
-    const RAM: Self::Ram = TrainingRam { memory: Memory::new(), samples: [X::ZERO; BATCH], classes: [0; BATCH] };
+    const RAM: Self::Ram = {
+        assert!(BATCH <= O::MOST, "this rule learns from one sample at a time");
+        TrainingRam { memory: Memory::new(), samples: [X::ZERO; BATCH], classes: [0; BATCH] }
+    };
     const TRAINING_RAM: usize = size_of::<Memory<N, X, O>>();
     const MEMORY: &'static str = O::MEMORY;
     const PARAMETERS: usize = N::Params::COUNT;
@@ -152,82 +203,20 @@ where
 
     fn step(ram: &mut Self::Ram) -> bool {
         let mut learner = Learner::new(&mut ram.memory, N::default(), G::LOSS, O::RULE);
-        let observed = ram
-            .samples
-            .iter()
-            .zip(&ram.classes)
-            .all(|(sample, class)| learner.observe(sample, G::target(sample, class)).is_ok());
-        observed && learner.update().is_ok()
-    }
-}
-
-/// A training step of layer `L` alone on inputs `X`: forward, backward with the gradient of its input, and the update of its
-/// parameters. There is no loss: dL/dy is random, drawn before each step, and copied into its place. The inputs are numbers
-/// from -1 to 1, or tokens below `TOKENS`.
-#[derive(Debug, Clone, Copy)]
-pub struct Alone<L, X, const TOKENS: u32 = 0>(PhantomData<(L, X)>);
-
-/// What [`Alone`] needs in RAM.
-pub struct AloneRam<L: Layer<X>, X> {
-    params: L::Params,
-    gradients: L::Params,
-    tape: L::Tape,
-    x: X,
-    dy: L::Output,
-    stream: u32,
-}
-
-impl<L: Layer<X>, X> fmt::Debug for AloneRam<L, X> {
-    /// Sizes, not contents.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AloneRam").field("bytes", &size_of::<Self>()).finish()
-    }
-}
-
-impl<L, X, const TOKENS: u32> Workload for Alone<L, X, TOKENS>
-where
-    L: Layer<X, Output: Tensor> + Default,
-    X: Tensor,
-{
-    type Ram = AloneRam<L, X>;
-    const RAM: Self::Ram =
-        AloneRam { params: Zero::ZERO, gradients: Zero::ZERO, tape: Zero::ZERO, x: X::ZERO, dy: Zero::ZERO, stream: 0 };
-    const TRAINING_RAM: usize = size_of::<Memory<L, X, Sgd>>();
-    const MEMORY: &'static str = Sgd::MEMORY;
-    const PARAMETERS: usize = L::Params::COUNT;
-    const BATCH: u32 = 1;
-    const STEPS: u32 = 1;
-
-    fn prepare(ram: &mut Self::Ram) {
-        L::default().initialize(&mut ram.params, backpass::Initialization::Glorot, &mut Rng::new(SEED));
-    }
-
-    fn draw(ram: &mut Self::Ram, rng: &mut Rng) {
-        if TOKENS == 0 {
-            fill(ram.x.flat_mut(), rng);
-        } else {
-            ram.x.flat_mut().iter_mut().for_each(|token| *token = rng.below(TOKENS) as f32);
-        }
-        fill(ram.dy.flat_mut(), rng);
-        ram.stream = ram.stream.wrapping_add(1);
-    }
-
-    fn step(ram: &mut Self::Ram) -> bool {
-        let layer = L::default();
-        let AloneRam { params, gradients, tape, x, dy, stream } = ram;
-        let output = layer.forward(params, x, tape, Pass::training(*stream));
-        // In place of a loss.
-        output.flat_mut().copy_from_slice(dy.flat());
-        let mut bound = 0.0;
-        let grads = Gradients::new(&mut *gradients, true, &mut bound);
-        layer.backward(params, x, tape, Some(grads), InputGradient::Full);
-        L::Params::COUNT == 0 || Sgd::RULE.step(params, gradients, &mut [], &mut (), Step::new(1))
+        O::step(&mut learner, &ram.samples, &ram.classes)
     }
 }
 
 /// Uniform numbers from -1 to 1.
 fn fill(values: &mut [f32], rng: &mut Rng) {
     values.iter_mut().for_each(|value| *value = rng.symmetric(1.0));
+}
+
+/// The largest magnitude of all parameters.
+fn largest<P: Params>(params: &P) -> f32 {
+    let mut bound = 0.0_f32;
+    params.visit(None, &mut |_, values| bound = values.iter().fold(bound, |bound, value| bound.max(value.abs())));
+    bound
 }
 
 /// The network of the digits: 64-32-10.
@@ -250,22 +239,42 @@ pub type SmallConvolution = (
 );
 
 /// W1: 64-32-10, one sample to an update.
-pub type W1 = Training<Digits, [f32; 64], Classify, 16>;
+pub type W1<O = Sgd> = Training<Digits, [f32; 64], Classify, 16, 1, O>;
 /// W2: the same, 16 samples to an update.
 pub type W2 = Training<Digits, [f32; 64], Classify, 1, 16>;
 /// W3: a small autoencoder.
-pub type W3 = Training<SmallAutoencoder, [f32; 640], Reconstruct, 4>;
+pub type W3<O = Sgd> = Training<SmallAutoencoder, [f32; 640], Reconstruct, 4, 1, O>;
 /// W4: a small convolutional network.
-pub type W4 = Training<SmallConvolution, Image<16, 16, 1>, Classify, 4>;
+pub type W4<O = Sgd> = Training<SmallConvolution, Image<16, 16, 1>, Classify, 4, 1, O>;
 
 /// MLPerf Tiny's anomaly detection.
-pub type AnomalyDetection = Training<Autoencoder, Sound, Reconstruct>;
+pub type AnomalyDetection<O = Sgd> = Training<Autoencoder, Sound, Reconstruct, 1, 1, O>;
 /// MLPerf Tiny's keyword spotting.
-pub type KeywordSpotting = Training<DsCnn, Speech, Classify>;
+pub type KeywordSpotting<O = Sgd> = Training<DsCnn, Speech, Classify, 1, 1, O>;
 /// MLPerf Tiny's image classification.
-pub type ImageClassification = Training<ResNet8, Photo, Classify>;
+pub type ImageClassification<O = Sgd> = Training<ResNet8, Photo, Classify, 1, 1, O>;
 /// MLPerf Tiny's visual wake words.
-pub type VisualWakeWords = Training<MobileNet, Scene, Classify>;
+pub type VisualWakeWords<O = Sgd> = Training<MobileNet, Scene, Classify, 1, 1, O>;
+
+/// The same without a gradient array: an image's workload is named by a path alone.
+pub mod in_place {
+    use super::InPlace;
+
+    /// W1 in place.
+    pub type W1 = super::W1<InPlace>;
+    /// W3 in place.
+    pub type W3 = super::W3<InPlace>;
+    /// W4 in place.
+    pub type W4 = super::W4<InPlace>;
+    /// MLPerf Tiny's anomaly detection in place.
+    pub type AnomalyDetection = super::AnomalyDetection<InPlace>;
+    /// MLPerf Tiny's keyword spotting in place.
+    pub type KeywordSpotting = super::KeywordSpotting<InPlace>;
+    /// MLPerf Tiny's image classification in place.
+    pub type ImageClassification = super::ImageClassification<InPlace>;
+    /// MLPerf Tiny's visual wake words in place.
+    pub type VisualWakeWords = super::VisualWakeWords<InPlace>;
+}
 
 #[cfg(test)]
 mod tests {
@@ -285,30 +294,43 @@ mod tests {
 
     #[test]
     fn networks_and_layers_take_their_steps() {
-        steps_are_taken::<W1>();
+        steps_are_taken::<W1<Sgd>>();
         steps_are_taken::<W2>();
-        steps_are_taken::<W4>();
+        steps_are_taken::<W4<Sgd>>();
+        steps_are_taken::<in_place::W1>();
+        steps_are_taken::<in_place::W4>();
         steps_are_taken::<layers::Dense>();
         steps_are_taken::<layers::Tanh>();
+        steps_are_taken::<layers::Frozen>();
+        steps_are_taken::<layers::FrozenPrefix>();
+        steps_are_taken::<losses::CosineEmbedding>();
+        steps_are_taken::<losses::BinaryCrossEntropy>();
+        steps_are_taken::<rules::Adam>();
+        steps_are_taken::<rules::Lars>();
+    }
+
+    #[test]
+    fn both_memories_learn_the_same_weights_from_the_same_samples() {
+        let (mut with, mut without) = (Box::new(W1::<Sgd>::RAM), Box::new(W1::<InPlace>::RAM));
+        W1::<Sgd>::prepare(&mut with);
+        W1::<InPlace>::prepare(&mut without);
+        let (mut rng, mut other) = (Rng::new(SEED), Rng::new(SEED));
+        for _ in 0..3 {
+            W1::<Sgd>::draw(&mut with, &mut rng);
+            W1::<InPlace>::draw(&mut without, &mut other);
+            assert!(W1::<Sgd>::step(&mut with) && W1::<InPlace>::step(&mut without));
+        }
+        let learned =
+            |memory: &mut _| Learner::new(memory, Digits::default(), CrossEntropy, Sgd::new(0.0)).params().0.weight;
+        let in_place = Learner::new(&mut without.memory, Digits::default(), CrossEntropy, InPlace::new(0.0));
+        assert_eq!(learned(&mut with.memory), in_place.params().0.weight);
     }
 
     #[test]
     fn the_ram_of_training_is_that_of_its_memory() {
-        assert_eq!(W1::TRAINING_RAM, size_of::<Memory<Digits, [f32; 64], Sgd>>());
-        assert_eq!(W2::TRAINING_RAM, W1::TRAINING_RAM);
-        assert_eq!((W1::PARAMETERS, W3::PARAMETERS, W4::PARAMETERS), (2410, 199_816, 3818));
-    }
-
-    #[test]
-    fn a_step_of_a_layer_leaves_the_gradient_of_its_input_and_moves_its_weights() {
-        type W = layers::Dense;
-        let mut ram = W::RAM;
-        W::prepare(&mut ram);
-        W::draw(&mut ram, &mut Rng::new(SEED));
-        let (x, weight) = (ram.x, ram.params.weight);
-        assert!(W::step(&mut ram));
-        assert_ne!(x, ram.x);
-        let expected = weight[3][5] - LEARNING_RATE * (x[3] * ram.dy[5]);
-        assert!((ram.params.weight[3][5] - expected).abs() < 1e-6);
+        assert_eq!(W1::<Sgd>::TRAINING_RAM, size_of::<Memory<Digits, [f32; 64], Sgd>>());
+        assert_eq!(W2::TRAINING_RAM, W1::<Sgd>::TRAINING_RAM);
+        assert_eq!((W1::<Sgd>::PARAMETERS, W3::<Sgd>::PARAMETERS, W4::<Sgd>::PARAMETERS), (2410, 199_816, 3818));
+        assert_eq!(W1::<Sgd>::TRAINING_RAM, W1::<InPlace>::TRAINING_RAM + 4 * 2410);
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use backpass_sim::bench::peers::{Figures, Peer};
-use backpass_sim::bench::{Comparison, Core, OptLevel, Profile, Row, Workload, fit};
+use backpass_sim::bench::{Comparison, Core, EACH_LAYER, ForSize, LINEAR, OptLevel, Profile, Row};
+
+use super::growth::{Point, Size, is_linear, is_small};
 
 use crate::cli::screen::thousands;
 
@@ -22,22 +24,27 @@ fn microseconds(value: Option<f64>) -> String {
     }
 }
 
-/// The rows by core, with the peers' figures below each.
-pub(super) fn rows(rows: &[Row], peers: &[Peer]) -> String {
+/// The rows by core, with targets and the peers' figures below each.
+pub(super) fn rows(rows: &[Row], opt_level: OptLevel, rustc: &str, peers: &[Peer], targets: &[Figures]) -> String {
     let mut text = String::new();
     let mut core = None;
     for row in rows {
         if core != Some(row.core) {
-            text += &heading(row);
+            text += &heading(row.core, opt_level, rustc);
             core = Some(row.core);
         }
-        text += &line(&row.workload, &row.memory, row.core, &figures(row), row.microseconds_min);
+        text += &line(&row.workload, &row.memory, row.core, &figures(row), Beside::of(row));
+        for target in targets.iter().filter(|target| target.are_of(row)) {
+            let missed = target.exceeded_by(row);
+            let verdict = if missed.is_empty() { "met".to_owned() } else { format!("missed: {}", missed.join(", ")) };
+            text += &line("  our target, at most", "", row.core, target, Beside::Words(verdict));
+        }
         for (peer, figures) in figures_of_peers(row, peers) {
-            text += &line(&format!("  {}", peer.name), "", row.core, figures, None);
+            text += &line(&format!("  {}", peer.name), "", row.core, figures, Beside::Nothing);
         }
     }
     let shown: Vec<&Peer> =
-        peers.iter().filter(|peer| rows.iter().any(|row| peer.figures.iter().any(|f| is_of(f, row)))).collect();
+        peers.iter().filter(|peer| rows.iter().any(|row| peer.figures.iter().any(|f| f.are_of(row)))).collect();
     if !shown.is_empty() {
         text += "\nOthers were measured once:\n";
     }
@@ -47,17 +54,15 @@ pub(super) fn rows(rows: &[Row], peers: &[Peer]) -> String {
     text
 }
 
-fn is_of(figures: &Figures, row: &Row) -> bool {
-    figures.workload == row.workload && figures.core == row.core
-}
-
 fn figures_of_peers<'p>(row: &Row, peers: &'p [Peer]) -> Vec<(&'p Peer, &'p Figures)> {
-    peers.iter().flat_map(|peer| peer.figures.iter().map(move |f| (peer, f))).filter(|(_, f)| is_of(f, row)).collect()
+    let all = peers.iter().flat_map(|peer| peer.figures.iter().map(move |figures| (peer, figures)));
+    all.filter(|(_, figures)| figures.are_of(row)).collect()
 }
 
 fn figures(row: &Row) -> Figures {
     Figures {
         workload: row.workload.clone(),
+        memory: Some(row.memory.clone()),
         core: row.core,
         instructions: row.instructions,
         cycles: row.cycles,
@@ -67,42 +72,64 @@ fn figures(row: &Row) -> Figures {
     }
 }
 
-fn heading(row: &Row) -> String {
-    let core = match row.core {
+fn heading(core: Core, opt_level: OptLevel, rustc: &str) -> String {
+    let name = match core {
         Core::M0 => "Cortex-M0+",
         Core::M3 => "Cortex-M3",
         Core::M4f => "Cortex-M4F",
         Core::M7 => "Cortex-M7",
         Core::M33 => "Cortex-M33",
-        Core::Host => "\nThis computer, one thread: microseconds of a training step of one sample\n",
+        Core::Host => {
+            return format!(
+                "\nThis computer, one thread: microseconds of a training step of one sample\n\n{:<32} {:<10} {:>10} {:>10} {:>11}\n",
+                "workload", "memory", "median", "fastest", "RAM"
+            );
+        }
     };
-    let columns = if row.core == Core::Host {
-        format!("{:<32} {:<10} {:>10} {:>10} {:>11}\n", "workload", "memory", "median", "fastest", "RAM")
-    } else {
-        format!(
-            "{:<32} {:<10} {:>13} {:>13} {:>11} {:>9}\n",
-            "workload", "memory", "instructions", "cycles", "RAM", ".text"
-        )
-    };
-    match row.core {
-        Core::Host => format!("{core}{columns}"),
-        _ => format!("\n{core}, a training step of one sample; opt-level {}, {}\n{columns}", row.opt_level, row.rustc),
+    let opt_level = opt_level.name();
+    format!(
+        "\n{name}, a training step of one sample; opt-level {opt_level}, {rustc}\n{:<32} {:<10} {:>13} {:>13} {:>11} {:>9} {:>14} {:>9}\n",
+        "workload", "memory", "instructions", "cycles", "RAM", ".text", "at opt-level s", ".text"
+    )
+}
+
+/// What stands to the right of a line's figures.
+enum Beside {
+    Nothing,
+    Words(String),
+    Fastest(Option<f64>),
+    ForSize(Option<ForSize>),
+}
+
+impl Beside {
+    const fn of(row: &Row) -> Self {
+        if matches!(row.core, Core::Host) { Self::Fastest(row.fastest) } else { Self::ForSize(row.for_size) }
     }
 }
 
-fn line(name: &str, memory: &str, core: Core, figures: &Figures, fastest: Option<f64>) -> String {
+fn line(name: &str, memory: &str, core: Core, figures: &Figures, beside: Beside) -> String {
     let Figures { instructions, cycles, ram_bytes, text_bytes, .. } = figures;
-    if core == Core::Host {
-        let (median, fastest) = (microseconds(figures.microseconds), microseconds(fastest));
-        return format!("{name:<32} {memory:<10} {median:>10} {fastest:>10} {:>11}\n", count(*ram_bytes));
-    }
-    format!(
-        "{name:<32} {memory:<10} {:>13} {:>13} {:>11} {:>9}\n",
-        count(*instructions),
-        count(*cycles),
-        count(*ram_bytes),
-        count(*text_bytes)
-    )
+    let text = if core == Core::Host {
+        let fastest = if let Beside::Fastest(fastest) = beside { microseconds(fastest) } else { String::new() };
+        let median = microseconds(figures.microseconds);
+        format!("{name:<32} {memory:<10} {median:>10} {fastest:>10} {:>11}", count(*ram_bytes))
+    } else {
+        let text = format!(
+            "{name:<32} {memory:<10} {:>13} {:>13} {:>11} {:>9}",
+            count(*instructions),
+            count(*cycles),
+            count(*ram_bytes),
+            count(*text_bytes)
+        );
+        match beside {
+            Beside::Words(words) => format!("{text}  {words}"),
+            Beside::ForSize(Some(ForSize { instructions, text_bytes })) => {
+                format!("{text} {:>14} {:>9}", count(Some(instructions)), count(Some(text_bytes)))
+            }
+            _ => text,
+        }
+    };
+    format!("{}\n", text.trim_end())
 }
 
 /// Ratios with an earlier run.
@@ -146,46 +173,46 @@ pub(super) fn profile(row: &Row, profile: &Profile, shown: usize) -> String {
 }
 
 /// How the instructions of a step grow with the number of weights.
-pub(super) fn growth(title: &str, points: &[(&Workload, u64)]) -> String {
-    let sizes: Vec<_> = points.iter().map(|(workload, count)| (workload.parameters as f64, *count as f64)).collect();
-    let line = fit(&sizes);
-    let mut text =
-        format!("\n{title:<20} {:>10} {:>13} {:>10} {:>10}\n", "parameters", "instructions", "each", "off line");
-    for ((workload, instructions), (size, cost)) in points.iter().zip(&sizes) {
-        let off = line.map_or(NOTHING.to_owned(), |line| format!("{:+.1} %", 100.0 * line.deviation(*size, *cost)));
+pub(super) fn growth(series: &str, points: &[Point]) -> String {
+    let mut text = format!(
+        "\n{:<22} {:>10} {:>13} {:>10} {:>22}\n",
+        format!("growing {series}"),
+        "parameters",
+        "instructions",
+        "each",
+        "off the straight line"
+    );
+    for point in points {
+        let off = point.deviation.map_or(NOTHING.to_owned(), |deviation| format!("{:+.1} %", 100.0 * deviation));
+        let mark = if is_linear(point) { String::new() } else { format!("  BEYOND {:.0} %", 100.0 * LINEAR) };
         let _ = writeln!(
             text,
-            "{:<20} {:>10} {:>13} {:>10.2} {:>10}",
-            workload.name,
-            thousands(workload.parameters),
-            count(Some(*instructions)),
-            cost / size,
-            off
+            "{:<22} {:>10} {:>13} {:>10.2} {off:>22}{mark}",
+            point.workload,
+            thousands(point.parameters),
+            count(Some(point.instructions)),
+            point.instructions as f64 / point.parameters as f64,
         );
-    }
-    if let Some(line) = line {
-        let _ = writeln!(text, "the line: {:.0} + {:.2} a parameter", line.fixed, line.each);
     }
     text
 }
 
 /// How an image grows with the number of dense layers, all of different shapes.
-pub(super) fn sizes(opt_level: OptLevel, sizes: &[(u32, u64)]) -> String {
-    let mut text =
-        format!("\nopt-level {:<9} {:>10} {:>24}\n", opt_level.name(), ".text", "each layer beyond the first");
-    let first = sizes.first().copied();
-    for (layers, bytes) in sizes {
-        let each = first
-            .filter(|(fewest, _)| layers > fewest)
-            .map(|(fewest, least)| (*bytes as f64 - least as f64) / f64::from(layers - fewest));
-        let each = each.map_or(NOTHING.to_owned(), |each| format!("{each:.0}"));
-        let _ = writeln!(text, "{:<19} {:>10} {each:>24}", format!("{layers} dense layers"), count(Some(*bytes)));
+pub(super) fn sizes(memory: &str, sizes: &[Size]) -> String {
+    let mut text = format!("\n{:<22} {:>10} {:>24}\n", memory, ".text", "bytes each further layer");
+    for size in sizes {
+        let each = size.each.map_or(NOTHING.to_owned(), |each| format!("{each:.0}"));
+        let mark = if is_small(size) { String::new() } else { format!("  BEYOND {EACH_LAYER} BYTES") };
+        let layers = format!("{} dense layers", size.layers);
+        let _ = writeln!(text, "{layers:<22} {:>10} {each:>24}{mark}", count(Some(size.text_bytes)));
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use backpass_sim::bench::peers;
+
     use super::*;
 
     fn row(workload: &str, core: Core) -> Row {
@@ -198,24 +225,29 @@ mod tests {
             ram_bytes: 19_616,
             text_bytes: (core != Core::Host).then_some(11_600),
             microseconds: (core == Core::Host).then_some(1.234),
-            microseconds_min: (core == Core::Host).then_some(1.1),
-            opt_level: "3".to_owned(),
-            rustc: "rustc 1.96.0".to_owned(),
+            fastest: (core == Core::Host).then_some(1.1),
+            for_size: (core == Core::M4f).then_some(ForSize { instructions: 31_111, text_bytes: 9_999 }),
         }
     }
 
     #[test]
     fn the_table_has_every_figure_and_the_peers_of_its_rows() {
-        let peers = backpass_sim::bench::peers::recorded().unwrap();
-        let text = rows(&[row("W1", Core::M4f), row("dense 64x32", Core::M4f), row("W1", Core::Host)], &peers);
+        let (peers, targets) = (peers::recorded().unwrap(), peers::targets().unwrap());
+        let rows = |of: &[Row]| rows(of, OptLevel::Speed, "rustc 1.96.0", &peers, &targets);
+        let text = rows(&[row("W1", Core::M4f), row("dense 64x32", Core::M4f), row("W1", Core::Host)]);
         let line = |beginning: &str| text.lines().find(|line| line.starts_with(beginning)).unwrap();
-        for figure in ["28,850", "43,948", "19,616", "11,600"] {
+        for figure in ["28,850", "43,948", "19,616", "11,600", "31,111", "9,999"] {
             assert!(line("W1").contains(figure), "{text}");
         }
         assert!(line("  AIfES 2.2").contains("282,850"));
         assert!(text.contains("1.23") && text.contains("1.10") && text.contains("PyTorch 2.15"));
+        assert!(text.contains("rustc 1.96.0") && line("  our target").ends_with("missed: cycles, .text"), "{text}");
+        // Those of the other memory stand beside that.
+        assert!(text.contains("hand-tiled C, gradient arrays") && !line("  hand-tiled C, in").contains("20,358"));
+        let in_place = rows(&[Row { memory: "in-place".to_owned(), ..row("W1", Core::M4f) }]);
+        assert!(in_place.contains("20,358") && !in_place.contains("hand-tiled C, gradient arrays"));
         // One without peers, on another core, has none.
-        assert!(!rows(&[row("W1", Core::M7)], &peers).contains("AIfES"));
+        assert!(!rows(&[row("W1", Core::M7)]).contains("AIfES"));
     }
 
     #[test]
@@ -228,8 +260,12 @@ mod tests {
     }
 
     #[test]
-    fn bytes_beyond_the_first_size_are_shared_among_the_layers() {
-        let text = sizes(OptLevel::Size, &[(2, 1000), (4, 1300), (8, 2200)]);
-        assert!(text.contains("150") && text.contains("200"), "{text}");
+    fn what_is_beyond_a_limit_is_marked() {
+        let point = |deviation| Point { workload: String::new(), parameters: 1, instructions: 1, deviation };
+        let text = growth("width", &[point(Some(-0.05)), point(Some(-0.11)), point(None)]);
+        assert_eq!(text.matches("BEYOND").count(), 2, "{text}");
+        let size = |each| Size { layers: 4, text_bytes: 1000, each };
+        let text = sizes("gradients", &[size(None), size(Some(200.0)), size(Some(200.5))]);
+        assert_eq!(text.matches("BEYOND").count(), 1, "{text}");
     }
 }

@@ -64,11 +64,12 @@ pub fn bench_rows(bytes: &[u8]) {
     let Ok(rows) = std::str::from_utf8(bytes).map_err(drop).and_then(|text| bench::parse(text).map_err(drop)) else {
         return;
     };
-    let text = bench::write(&rows).expect("rows can be written");
-    assert_eq!(bench::parse(&text).expect("what was written can be read"), rows);
-    let comparisons = bench::compare(&rows, &rows);
-    assert_eq!(comparisons.len(), rows.len());
-    for finding in bench::check(&rows, &rows) {
+    let record = bench::Record { rustc: "rustc".to_owned(), rows };
+    let text = record.to_json().expect("rows can be written");
+    assert_eq!(bench::parse(&text).expect("what was written can be read"), record.rows);
+    let comparisons = bench::compare(&record.rows, &record.rows);
+    assert_eq!(comparisons.len(), record.rows.len());
+    for finding in bench::check(&record.rows, &record.rustc, &record) {
         assert!(!finding.to_string().is_empty());
     }
 }
