@@ -16,10 +16,13 @@ unsafe extern "C" {
     static _stack_end: u8;
 }
 
-static LAST_WORDS: Mutex<Cell<Option<fn()>>> = Mutex::new(Cell::new(None));
+/// What an image says before it ends.
+pub(crate) type Words = Option<fn()>;
+
+static LAST_WORDS: Mutex<Cell<Words>> = Mutex::new(Cell::new(None));
 
 /// Lets an overflow of the stack be told. `last_words` are said before the image ends.
-pub(crate) fn arm(last_words: Option<fn()>) {
+pub(crate) fn arm(last_words: Words) {
     interrupt::free(|token| LAST_WORDS.borrow(token).set(last_words));
     #[cfg(not(small))]
     // SAFETY: nobody else has the system control block; the handler is below.

@@ -8,6 +8,7 @@
 use core::arch::asm;
 
 use backpass::checkpoint::Store;
+use backpass::memory::Training;
 use backpass::{
     Adam, Conv1d, CrossEntropy, Dense, Descend, GlobalAveragePool, Gru, InPlace, Layer, Learner, Loss, Lstm,
     MeanSquaredError, Memory, Optimizer, Relu, Rng, Rnn, Sgd, Signal, Tensor,
@@ -48,7 +49,7 @@ macro_rules! measure {
         sample.flat_mut().iter_mut().for_each(|value| *value = rng.unit());
         let target: fn(&$sample) -> &_ = $target;
         let (network, loss, rule) = (<$network>::default(), $loss, <$rule>::new(0.01));
-        $measure(&mut $store, $name, MEMORY.take(), sample, target(sample), network, loss, rule);
+        $measure(&mut $store, $name, sample, target(sample), Learner::new(MEMORY.take(), network, loss, rule));
     }};
 }
 
@@ -84,20 +85,16 @@ fn main() -> ! {
 fn by_gradient<N, X, L, T, O>(
     store: &mut Store<RamFlash<'_>>,
     name: &'static str,
-    memory: &'static mut Memory<N, X, O>,
     sample: &X,
     target: &T,
-    network: N,
-    loss: L,
-    rule: O,
+    mut learner: Learner<'_, N, X, L, O>,
 ) where
     N: Layer<X, Output: Tensor>,
     X: Tensor,
     L: Loss<N::Output, T>,
     O: Optimizer,
 {
-    let sizes = sizes(name, memory);
-    let mut learner = Learner::new(memory, network, loss, rule);
+    let sizes = sizes(name, &learner);
     learner.initialize(1);
     sizes.operation("predict", &mut || learner.predict(sample).flat().iter().all(|value| value.is_finite()));
     // The first sample overwrites the gradients of the step before, the others add to them.
@@ -117,19 +114,15 @@ fn by_gradient<N, X, L, T, O>(
 fn in_place<N, X, L, T>(
     store: &mut Store<RamFlash<'_>>,
     name: &'static str,
-    memory: &'static mut Memory<N, X, InPlace>,
     sample: &X,
     target: &T,
-    network: N,
-    loss: L,
-    rule: InPlace,
+    mut learner: Learner<'_, N, X, L, InPlace>,
 ) where
     N: Descend<X> + Layer<X, Output: Tensor>,
     X: Tensor,
     L: Loss<N::Output, T>,
 {
-    let sizes = sizes(name, memory);
-    let mut learner = Learner::new(memory, network, loss, rule);
+    let sizes = sizes(name, &learner);
     learner.initialize(1);
     sizes.operation("predict", &mut || learner.predict(sample).flat().iter().all(|value| value.is_finite()));
     sizes.operation("train", &mut || learner.train(sample, target).is_ok());
@@ -145,10 +138,7 @@ struct Sizes {
     total: usize,
 }
 
-fn sizes<N: Layer<X>, X: Tensor, O: backpass::memory::Training<N, X>>(
-    name: &'static str,
-    _: &Memory<N, X, O>,
-) -> Sizes {
+fn sizes<N: Layer<X>, X: Tensor, L, O: Training<N, X>>(name: &'static str, _: &Learner<'_, N, X, L, O>) -> Sizes {
     Sizes { name, parameters: Memory::<N, X, O>::PARAMETERS, total: Memory::<N, X, O>::TOTAL }
 }
 
