@@ -161,19 +161,14 @@ impl Envelope {
 }
 
 impl Contents {
-    /// The rest of a header, up to its CRC, if its lengths add up to the body.
-    pub(crate) fn decode(bytes: &[u8; (HEADER - ENVELOPE - 4) as usize], body: u32) -> Option<Self> {
-        let mut fields = Fields(bytes);
+    /// The rest of a header, up to its CRC, number by number, if its lengths add up to the body.
+    pub(crate) fn read(number: &mut dyn FnMut() -> u32, body: u32) -> Option<Self> {
         let contents = Self {
-            lengths: [(); 5].map(|()| fields.number()),
-            counters: Counters {
-                pending: fields.number(),
-                observed: fields.number(),
-                refused: fields.number(),
-                stream: fields.number(),
-            },
-            bounds: Bounds { gradients: f32::from_bits(fields.number()), values: f32::from_bits(fields.number()) },
-            fingerprints: [(); 3].map(|()| u64::from_le_bytes(fields.take())),
+            lengths: [(); 5].map(|()| number()),
+            counters: Counters { pending: number(), observed: number(), refused: number(), stream: number() },
+            bounds: Bounds { gradients: f32::from_bits(number()), values: f32::from_bits(number()) },
+            // Little-endian: the lower half first.
+            fingerprints: [(); 3].map(|()| u64::from(number()) | u64::from(number()) << 32),
         };
         (contents.body() == Some(body)).then_some(contents)
     }
@@ -185,6 +180,8 @@ impl Contents {
 }
 
 /// A header's bytes.
+// Out of line: its bytes are off the stack again before flash is written.
+#[inline(never)]
 pub(crate) fn encode_header(envelope: &Envelope, contents: &Contents) -> [u8; HEADER as usize] {
     let Contents { lengths, counters, bounds, fingerprints } = contents;
     let mut bytes = [0; HEADER as usize];

@@ -8,7 +8,7 @@ use embedded_storage::nor_flash::NorFlash;
 use super::content;
 use super::error::{Error, Part};
 use super::flash::{BUFFER, Reader, Writer};
-use super::format::{self, COMMIT, Contents, ENVELOPE, Envelope, HEADER, PARTS, VERSION, is_newer};
+use super::format::{self, COMMIT, Contents, Envelope, HEADER, PARTS, VERSION, is_newer};
 use super::persist::{Archive, Mode, Persist, Stream};
 use crate::layer::Layer;
 use crate::learner::Learner;
@@ -179,24 +179,26 @@ impl<F: NorFlash> Store<F> {
         extra: &mut E,
     ) -> Result<Info, Error<F::Error>> {
         let memory = learner.memory_mut();
-        let (ours, _) = content::describe(memory, extra);
+        let ours = content::describe(memory, extra).0.fingerprints;
         let mut failed = Failed::new();
         let mut touched = false;
         for slot in self.newest_first() {
-            let Some(candidate) = self.candidate(slot, &mut failed) else { continue };
-            let same = candidate.contents.as_ref().filter(|stored| stored.fingerprints == ours.fingerprints);
+            // Not moved out, which would take its bytes twice.
+            let candidate = self.candidate(slot, &mut failed);
+            let Some(candidate) = &candidate else { continue };
+            let same = candidate.contents.as_ref().filter(|stored| stored.fingerprints == ours);
             let Some(stored) = same else {
-                if !self.passes(&candidate, None, &mut failed) {
+                if !self.passes(candidate, None, &mut failed) {
                     continue;
                 }
-                return Err(if touched { Error::Incomplete } else { candidate.refusal(&ours) });
+                return Err(if touched { Error::Incomplete } else { candidate.refusal(ours) });
             };
             let mut visit = |part, archive: &mut Archive<'_>| content::load(memory, extra, stored, part, archive);
-            if !self.passes(&candidate, Some((Mode::Check, &mut visit)), &mut failed) {
+            if !self.passes(candidate, Some((Mode::Check, &mut visit)), &mut failed) {
                 continue;
             }
             touched = true;
-            if self.passes(&candidate, Some((Mode::Load, &mut visit)), &mut failed) {
+            if self.passes(candidate, Some((Mode::Load, &mut visit)), &mut failed) {
                 content::finish(memory, stored);
                 return Ok(candidate.info(failed.part));
             }
@@ -212,8 +214,10 @@ impl<F: NorFlash> Store<F> {
     pub fn latest(&mut self) -> Result<Info, Error<F::Error>> {
         let mut failed = Failed::new();
         for slot in self.newest_first() {
-            let Some(candidate) = self.candidate(slot, &mut failed) else { continue };
-            if self.passes(&candidate, None, &mut failed) {
+            // Not moved out, which would take its bytes twice.
+            let candidate = self.candidate(slot, &mut failed);
+            let Some(candidate) = &candidate else { continue };
+            if self.passes(candidate, None, &mut failed) {
                 return if candidate.contents.is_some() {
                     Ok(candidate.info(failed.part))
                 } else {
@@ -305,6 +309,20 @@ impl<F: NorFlash> Store<F> {
         self.check(candidate, visit).map_err(|slot| failed.add(slot)).is_ok()
     }
 
+    /// What is in a slot once all of it has been checked.
+    #[inline(never)]
+    fn verdict(&mut self, slot: u8) -> Slot<F::Error, u32> {
+        match self.look(slot) {
+            Slot::Committed(candidate) => match self.check(&candidate, None) {
+                Ok(()) => Slot::Committed(candidate.envelope.sequence),
+                Err(slot) => slot,
+            },
+            Slot::Empty => Slot::Empty,
+            Slot::Damaged(part, sequence) => Slot::Damaged(part, sequence),
+            Slot::Unreadable(part, error) => Slot::Unreadable(part, error),
+        }
+    }
+
     /// The slot to be written next, and the sequence number.
     #[inline(never)]
     fn target(&mut self) -> Result<(u8, u32), F::Error> {
@@ -313,16 +331,13 @@ impl<F: NorFlash> Store<F> {
         let next =
             slots.iter().filter_map(|(_, slot)| slot.sequence()).reduce(newer).map_or(1, |last| last.wrapping_add(1));
         let (mut target, mut error) = (None, None);
-        for slot in slots {
-            let (number, mut failed) = (slot.0, Failed::new());
-            let candidate = self.candidate(slot, &mut failed);
-            if candidate.is_some_and(|candidate| self.passes(&candidate, None, &mut failed)) {
-                return Ok((other_than(number), next));
-            }
-            match failed.error {
+        for (number, slot) in slots {
+            let slot = if let Slot::Committed(_) = slot { self.verdict(number) } else { slot };
+            match slot {
+                Slot::Committed(_) => return Ok((other_than(number), next)),
                 // What cannot be read now may be whole: better to write elsewhere.
-                Some(cause) => error = Some(cause),
-                None => target = target.or(Some(number)),
+                Slot::Unreadable(_, cause) => error = Some(cause),
+                Slot::Empty | Slot::Damaged(..) => target = target.or(Some(number)),
             }
         }
         match (target, error) {
@@ -339,7 +354,7 @@ impl<F: NorFlash> Store<F> {
         let mut reader = Reader::new(&mut self.flash, &mut self.buffer, start, self.size);
         let bytes = reader.take();
         let Some(envelope) = Envelope::decode(&bytes).filter(|envelope| envelope.length() <= self.size) else {
-            let empty = [[0xff; ENVELOPE as usize], [0; ENVELOPE as usize]].contains(&bytes);
+            let empty = [0xff, 0].iter().any(|erased| bytes.iter().all(|byte| byte == erased));
             return match reader.finish() {
                 Err(error) => Slot::Unreadable(Part::Header, error),
                 Ok(()) if empty => Slot::Empty,
@@ -347,7 +362,8 @@ impl<F: NorFlash> Store<F> {
             };
         };
         let known = envelope.version <= VERSION;
-        let contents = if known { Contents::decode(&reader.take(), envelope.body) } else { None };
+        let contents =
+            if known { Contents::read(&mut || u32::from_le_bytes(reader.take()), envelope.body) } else { None };
         reader.skip_to(u32::from(envelope.header).saturating_sub(4));
         let whole = reader.checksum() == u32::from_le_bytes(reader.take_uncounted());
         if reader.has_failed() || !whole || (known && contents.is_none()) {
@@ -368,7 +384,11 @@ impl<F: NorFlash> Store<F> {
     /// Goes over all of a checkpoint: its checksums, and what `visit` makes of its parts in that mode. The error is what the
     /// slot is instead.
     #[inline(never)]
-    fn check(&mut self, candidate: &Candidate, mut visit: Option<(Mode, Visit<'_>)>) -> Result<(), Slot<F::Error>> {
+    fn check(
+        &mut self,
+        candidate: &Candidate,
+        mut visit: Option<(Mode, Visit<'_>)>,
+    ) -> Result<(), Slot<F::Error, u32>> {
         let Candidate { slot, envelope, contents, checksum } = candidate;
         let sequence = Some(envelope.sequence);
         let start = self.address(*slot);
@@ -505,11 +525,10 @@ impl Candidate {
         Error::NewerFormat { stored: self.envelope.version, supported: VERSION }
     }
 
-    /// Why a whole checkpoint is not to be loaded into a learner whose contents would be `ours`.
-    fn refusal<E>(&self, ours: &Contents) -> Error<E> {
+    /// Why a whole checkpoint is not to be loaded into a learner whose fingerprints are `ours`.
+    fn refusal<E>(&self, ours: [u64; 3]) -> Error<E> {
         let Some(contents) = &self.contents else { return self.is_newer() };
-        let ([network, optimizer, stored], [our_network, our_optimizer, expected]) =
-            (contents.fingerprints, ours.fingerprints);
+        let ([network, optimizer, stored], [our_network, our_optimizer, expected]) = (contents.fingerprints, ours);
         if network != our_network {
             Error::OtherNetwork { stored: network, expected: our_network }
         } else if optimizer != our_optimizer {
@@ -531,7 +550,7 @@ impl<E> Slot<E, u32> {
     }
 }
 
-impl<E> Slot<E> {
+impl<E, C> Slot<E, C> {
     /// Why a slot that was just written is not what it should be.
     fn not_written(self) -> Error<E> {
         match self {
