@@ -30,7 +30,7 @@ fn main() {
         }
         "thumbv6m-none-eabi" if has("EVERY") => mps2("mps2-an385 with the instructions of a Cortex-M0"),
         "thumbv6m-none-eabi" => {
-            Board { name: "microbit, Cortex-M0", flash: (0, 256), ram: (0x2000_0000, 16), stack: 5 }
+            Board { name: "microbit, Cortex-M0", flash: (0, 256), ram: (0x2000_0000, 16), stack: 6 }
         }
         "thumbv7m-none-eabi" => mps2("mps2-an385, Cortex-M3"),
         "thumbv7em-none-eabihf" => mps2("mps2-an386 or mps2-an500, Cortex-M4F or M7"),

@@ -109,7 +109,7 @@ where
         })
     };
     passes(params, gradients, moments, step, is_safe, |pass, name, p, g, m| {
-        slice::<true, N, R>(pass, name, p, g, m, step, &rule)
+        slice::<true, N, R>(pass, name, p, g, m, &step, &rule)
     })
 }
 
@@ -224,7 +224,7 @@ pub(crate) fn slice<const LOOP: bool, const N: usize, R>(
     params: &mut [f32],
     gradients: &mut [f32],
     moments: [&mut [f32]; N],
-    step: Step<'_>,
+    step: &Step<'_>,
     rule: &impl Fn(&Slice<'_>) -> R,
 ) -> f32
 where
@@ -233,7 +233,7 @@ where
 {
     let write = pass != Pass::Dry;
     let statistic = |p: f32, g: f32, m: [f32; N]| (p + step.mean * g, m);
-    let rule = rule(&Slice { name, params, gradients, step });
+    let rule = rule(&Slice { name, params, gradients, step: *step });
     match (name.is_statistic(), LOOP && write && step.clip == f32::INFINITY) {
         (true, _) => weights_by_call(params, gradients, moments, write, &statistic),
         (false, true) => weights(params, gradients, moments, true, |p, g, m| rule(p, step.scale * g, m)),

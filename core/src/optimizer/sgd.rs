@@ -100,7 +100,7 @@ impl Optimizer for Sgd {
                 arch::descend(p, g, self.descent(&name, step));
                 return bound.get();
             }
-            descent::slice::<false, _, _>(pass, name, p, g, m, step, &|slice: &Slice<'_>| {
+            descent::slice::<false, _, _>(pass, name, p, g, m, &step, &|slice: &Slice<'_>| {
                 let Descent { keep, rate, l2, .. } = self.descent(slice.name(), step);
                 let decay = Decay::of(keep, l2);
                 move |p, g, []: [f32; 0]| (decay.weight(p) - rate * decay.gradient(p, g), [])
