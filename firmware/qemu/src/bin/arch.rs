@@ -12,6 +12,7 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 use defmt_semihosting as _;
 use portable_atomic as _;
+use static_cell::ConstStaticCell;
 
 #[path = "../stop.rs"]
 mod stop;
@@ -26,7 +27,6 @@ const LEN: usize = 2048;
 const GUARD: usize = 8;
 
 /// What a function reads and writes.
-#[derive(Clone)]
 struct Arrays {
     a: [f32; LEN],
     b: [f32; LEN],
@@ -54,13 +54,26 @@ enum Values {
 const ALL: [Values; 4] = [Values::Plain, Values::Sparse, Values::Extreme, Values::Any];
 const FINITE: [Values; 3] = [Values::Plain, Values::Sparse, Values::Extreme];
 
+impl Arrays {
+    const ZEROS: Self = Self { a: [0.0; LEN], b: [0.0; LEN], c: [0.0; LEN], d: [0.0; LEN] };
+}
+
+static DRAWN: ConstStaticCell<Arrays> = ConstStaticCell::new(Arrays::ZEROS);
+static HERE: ConstStaticCell<Arrays> = ConstStaticCell::new(Arrays::ZEROS);
+static THERE: ConstStaticCell<Arrays> = ConstStaticCell::new(Arrays::ZEROS);
+
 /// The comparison of one function.
 struct Comparison<'c> {
-    name: &'static str,
     rng: Rng,
     drawn: &'c mut Arrays,
     here: &'c mut Arrays,
     there: &'c mut Arrays,
+    found: Found,
+}
+
+/// What was found.
+struct Found {
+    name: &'static str,
     values: u32,
     differing: u32,
 }
@@ -96,15 +109,18 @@ impl Comparison<'_> {
             copy.d[..len].copy_from_slice(&self.drawn.d[..len]);
         }
         let (returned, other) = (here(black_box(&mut *self.here)), there(black_box(&mut *self.there)));
-        self.values_differ("returned", &returned, &other);
-        let (Arrays { a, b, c, d }, there) = (self.here.clone(), self.there.clone());
-        self.values_differ("a", &a[..len], &there.a[..len]);
-        self.values_differ("b", &b[..len], &there.b[..len]);
-        self.values_differ("c", &c[..len], &there.c[..len]);
-        self.values_differ("d", &d[..len], &there.d[..len]);
+        let (Arrays { a, b, c, d }, there) = (&*self.here, &*self.there);
+        let found = &mut self.found;
+        found.compare("returned", &returned, &other);
+        found.compare("a", &a[..len], &there.a[..len]);
+        found.compare("b", &b[..len], &there.b[..len]);
+        found.compare("c", &c[..len], &there.c[..len]);
+        found.compare("d", &d[..len], &there.d[..len]);
     }
+}
 
-    fn values_differ(&mut self, what: &str, here: &[f32], there: &[f32]) {
+impl Found {
+    fn compare(&mut self, what: &str, here: &[f32], there: &[f32]) {
         for (index, (here, there)) in here.iter().zip(there).enumerate() {
             self.values += 1;
             // One NaN is as good as another.
@@ -509,18 +525,18 @@ fn roots() -> u32 {
 #[entry]
 fn main() -> ! {
     stop::arm(None);
-    const ZEROS: Arrays = Arrays { a: [0.0; LEN], b: [0.0; LEN], c: [0.0; LEN], d: [0.0; LEN] };
-    let (mut drawn, mut here, mut there) = (ZEROS, ZEROS, ZEROS);
+    let (drawn, here, there) = (DRAWN.take(), HERE.take(), THERE.take());
     let mut differing = 0;
     for (seed, (name, case)) in FUNCTIONS.iter().enumerate() {
-        let (drawn, here, there) = (&mut drawn, &mut here, &mut there);
-        let rng = Rng::new(seed as u64);
-        let mut comparison = Comparison { name, rng, drawn, here, there, values: 0, differing: 0 };
+        let found = Found { name, values: 0, differing: 0 };
+        let mut comparison =
+            Comparison { rng: Rng::new(seed as u64), drawn: &mut *drawn, here: &mut *here, there: &mut *there, found };
         for _ in 0..CASES {
             case(&mut comparison);
         }
-        differing += comparison.differing;
-        defmt::info!("compared {=str} {} {} {}", name, CASES, comparison.values, comparison.differing);
+        let Found { name, values, differing: different } = comparison.found;
+        differing += different;
+        defmt::info!("compared {=str} {} {} {}", name, CASES, values, different);
     }
     let different = roots();
     differing += different;
