@@ -134,10 +134,11 @@ pub(crate) fn load<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?Size
 pub(crate) fn finish<N: Layer<X>, X: Tensor, O: Training<N, X>>(memory: &mut Memory<N, X, O>, stored: &Contents) {
     let Memory { params, gradients, moments, counters, bounds, .. } = memory;
     *counters = stored.counters;
-    // Bounds that are too low, or NaN, would let a step overflow; infinity only costs the next step its short cut. That one must not
-    // be taken by moments that no step has left, such as a negative second one.
+    // Bounds that are too low, or NaN, would let a step overflow. The largest number is always one, and only costs the next step its
+    // short cut: it runs dry first. That must not be left out for moments that no step has left, such as a negative second one, as it
+    // may be where nobody knows a bound (infinity) and one is measured.
     let is_known = moments.as_ref().is_empty() && stored.bounds.values >= largest(params);
-    bounds.values = if is_known { stored.bounds.values } else { f32::INFINITY };
+    bounds.values = if is_known { stored.bounds.values } else { f32::MAX };
     let accumulated = O::accumulated(gradients).filter(|_| counters.pending > 0).map_or(0.0, largest);
     bounds.gradients = larger(accumulated, stored.bounds.gradients);
 }
