@@ -23,7 +23,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]);
 
     /// Leaves the gradients of weight and bias, for the `first` sample, or adds them; and leaves dL/dx in `x` as far as `want` asks.
-    /// `bound` is one of the gradients' magnitudes, to be [kept up](crate::gradients::settle).
+    /// `bound` is one of the gradients' magnitudes, to be kept up.
     #[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
     fn gradients(
         &self,
