@@ -309,6 +309,17 @@ impl<F: NorFlash> Store<F> {
         self.check(candidate, visit).map_err(|slot| failed.add(slot)).is_ok()
     }
 
+    /// What a slot is committed as; what it is instead.
+    #[inline(never)]
+    fn committed(&mut self, slot: u8) -> Result<(Envelope, u32), Slot<F::Error, u32>> {
+        match self.look(slot) {
+            Slot::Committed(found) => Ok((found.envelope, found.checksum)),
+            Slot::Empty => Err(Slot::Empty),
+            Slot::Damaged(part, sequence) => Err(Slot::Damaged(part, sequence)),
+            Slot::Unreadable(part, error) => Err(Slot::Unreadable(part, error)),
+        }
+    }
+
     /// What is in a slot once all of it has been checked.
     #[inline(never)]
     fn verdict(&mut self, slot: u8) -> Slot<F::Error, u32> {
@@ -453,23 +464,28 @@ impl<F: NorFlash> Store<F> {
 
         let checksum = self.write_body(start, &envelope, contents, visit)?;
 
-        let written = Candidate { slot, envelope, contents: Some(*contents), checksum };
-        self.commit(&written)?;
-        Ok(written.info(None))
+        self.commit(slot, &envelope, contents, checksum)
     }
 
     /// Reads back what was written, and then makes it count.
     #[inline(never)]
-    fn commit(&mut self, written: &Candidate) -> Result<(), Error<F::Error>> {
-        let Candidate { slot, envelope, checksum, .. } = *written;
-        self.check(written, None).map_err(Slot::not_written)?;
+    fn commit(
+        &mut self,
+        slot: u8,
+        envelope: &Envelope,
+        contents: &Contents,
+        checksum: u32,
+    ) -> Result<Info, Error<F::Error>> {
+        let written = Candidate { slot, envelope: *envelope, contents: Some(*contents), checksum };
+        self.check(&written, None).map_err(Slot::not_written)?;
         let start = self.address(slot);
         let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start.saturating_add(envelope.commit));
         writer.commit(&format::encode_commit(envelope.sequence, checksum));
         writer.finish()?;
-        match self.look(slot) {
-            Slot::Committed(found) if (found.envelope, found.checksum) == (envelope, checksum) => Ok(()),
-            slot => Err(slot.not_written()),
+        match self.committed(slot) {
+            Ok(found) if found == (*envelope, checksum) => Ok(written.info(None)),
+            Ok(_) => Err(Error::NotWritten { part: Part::Header }),
+            Err(slot) => Err(slot.not_written()),
         }
     }
 

@@ -190,7 +190,7 @@ pub struct Slice<'a> {
     name: Name<'a>,
     params: &'a [f32],
     gradients: &'a [f32],
-    step: Step<'a>,
+    step: &'a Step<'a>,
 }
 
 impl Slice<'_> {
@@ -233,7 +233,7 @@ where
 {
     let write = pass != Pass::Dry;
     let statistic = |p: f32, g: f32, m: [f32; N]| (p + step.mean * g, m);
-    let rule = rule(&Slice { name, params, gradients, step: *step });
+    let rule = rule(&Slice { name, params, gradients, step });
     match (name.is_statistic(), LOOP && write && step.clip == f32::INFINITY) {
         (true, _) => weights_by_call(params, gradients, moments, write, &statistic),
         (false, true) => weights(params, gradients, moments, true, |p, g, m| rule(p, step.scale * g, m)),
