@@ -1,7 +1,10 @@
 //! Commands and their options.
 
+mod anomaly;
 mod bench;
 mod board;
+mod gesture;
+mod live;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
@@ -34,6 +37,10 @@ enum Command {
     Board(board::Board),
     /// Count the instructions of training steps on emulated cores, and time them here.
     Bench(bench::Bench),
+    /// Teach a simulated board gestures from real recordings, by its buttons, and test it.
+    Gesture(gesture::Gesture),
+    /// Let a simulated board learn what is normal, and find what is not.
+    Anomaly(anomaly::Anomaly),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -46,6 +53,8 @@ impl Cli {
             Command::Seeds(seeds) => seeds.run(),
             Command::Board(board) => board.run(),
             Command::Bench(bench) => bench.run(),
+            Command::Gesture(gesture) => gesture.run(),
+            Command::Anomaly(anomaly) => anomaly.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }

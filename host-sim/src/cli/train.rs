@@ -233,7 +233,7 @@ impl Train {
 }
 
 /// Makes the report's folder before the training, so that a bad one is found at once.
-fn prepare(folder: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn prepare(folder: &Path) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder).map_err(|error| {
         format!("cannot make the folder {} for the report: {error}; name another with --report", folder.display())
             .into()

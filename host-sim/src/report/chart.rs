@@ -7,9 +7,9 @@ use super::axis::Axis;
 use super::text::decimal;
 
 // Three colours of Okabe and Ito's palette, which stay apart with every kind of colour blindness.
-const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
-const VERMILLION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
-const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
+pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
+pub(super) const VERMILLION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
+pub(super) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
 
 /// A line of a chart.
 #[derive(Debug)]
@@ -37,12 +37,12 @@ impl Curve {
         self.points.iter().copied().rfind(|point| point.1.is_finite())
     }
 
-    fn description(&self) -> String {
+    fn description(&self, along: &str) -> String {
         let first = self.points.iter().find(|point| point.1.is_finite());
         match (first, self.last()) {
             (Some(first), Some(last)) => {
                 let (from, to) = (decimal(first.1), decimal(last.1));
-                format!(" {}: {from} in epoch {}, {to} in epoch {}.", self.name, first.0, last.0)
+                format!(" {}: {from} in {along} {}, {to} in {along} {}.", self.name, first.0, last.0)
             }
             _ => format!(" {}: no value.", self.name),
         }
@@ -55,6 +55,8 @@ pub(super) struct Chart {
     pub(super) title: &'static str,
     /// The quantity and its unit, written along the y axis.
     pub(super) quantity: &'static str,
+    /// What the curves are drawn over, written along the x axis.
+    pub(super) along: &'static str,
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) curves: Vec<Curve>,
@@ -90,13 +92,27 @@ impl Chart {
         } else {
             None
         };
-        Self { title, quantity, x, y, curves, annotation: None, absence }
+        Self { title, quantity, along: "Epoch", x, y, curves, annotation: None, absence }
+    }
+
+    /// Curves over a time or a count, from zero.
+    pub(super) fn of_stream(
+        title: &'static str,
+        quantity: &'static str,
+        along: &'static str,
+        curves: Vec<Curve>,
+    ) -> Self {
+        let points = || curves.iter().flat_map(|curve| &curve.points);
+        let (x, y) = (Axis::of_losses(points().map(|point| point.0)), Axis::of_losses(points().map(|point| point.1)));
+        let absence = points().all(|point| !point.1.is_finite()).then_some("no value is finite");
+        Self { title, quantity, along, x, y, curves, annotation: None, absence }
     }
 
     /// What the chart shows, for those who cannot see it.
     pub(super) fn description(&self) -> String {
-        let curves: String = self.curves.iter().map(Curve::description).collect();
-        format!("{} against epoch.{curves}", self.quantity)
+        let along = self.along.to_lowercase();
+        let curves: String = self.curves.iter().map(|curve| curve.description(&along)).collect();
+        format!("{} against {along}.{curves}", self.quantity)
     }
 }
 

@@ -135,7 +135,7 @@ where
         .axis_style(medium.line(INK, 1.0))
         .set_all_tick_mark_size(medium.px(5.0))
         .label_style(medium.text(LABEL_SIZE, HPos::Center))
-        .x_desc("Epoch")
+        .x_desc(chart.along)
         .y_desc(chart.quantity)
         .y_label_offset(medium.drop(LABEL_SIZE))
         .draw()?;

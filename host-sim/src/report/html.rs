@@ -21,6 +21,11 @@ pub(super) fn page(report: &TrainingReport, charts: &str) -> String {
         section("Epochs", "long", &epochs(&report.epochs)),
     ]
     .concat();
+    document("Training report", &title, &sections)
+}
+
+/// A page of its own with a heading, whose title is escaped.
+pub(super) fn document(kind: &str, title: &str, sections: &str) -> String {
     // The policy makes the browser hold to what the page promises: nothing is loaded from anywhere.
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -28,12 +33,12 @@ pub(super) fn page(report: &TrainingReport, charts: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <title>{title}</title><style>\n{STYLE}</style></head>\n\
-         <body><main><header><p>Training report</p><h1>{title}</h1></header>\n{sections}\
+         <body><main><header><p>{kind}</p><h1>{title}</h1></header>\n{sections}\
          <footer>Written by backpass-sim.</footer></main></body></html>\n"
     )
 }
 
-fn section(heading: &str, class: &str, content: &str) -> String {
+pub(super) fn section(heading: &str, class: &str, content: &str) -> String {
     format!("<section class=\"{class}\"><h2>{heading}</h2>{content}</section>\n")
 }
 
@@ -60,7 +65,7 @@ fn headline(report: &TrainingReport) -> String {
     )
 }
 
-fn memory(parts: &[(String, usize)]) -> String {
+pub(super) fn memory(parts: &[(String, usize)]) -> String {
     let total = total(parts);
     let rows: String = parts.iter().map(|(name, bytes)| memory_row(name, *bytes as u64, total)).collect();
     format!(
@@ -82,7 +87,7 @@ fn memory_row(name: &str, bytes: u64, total: u64) -> String {
     )
 }
 
-fn settings(settings: &[(String, String)]) -> String {
+pub(super) fn settings(settings: &[(String, String)]) -> String {
     if settings.is_empty() {
         return "<p>no setting was recorded</p>".into();
     }

@@ -5,6 +5,7 @@ mod chart;
 mod draw;
 mod html;
 mod image;
+mod live;
 mod matrix;
 mod output;
 mod text;
@@ -13,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chart::Chart;
+pub use live::{LiveReport, StreamChart, StreamCurve};
 
 /// How the network stood after one epoch.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]

@@ -5,7 +5,9 @@
 
 pub mod anomaly;
 mod board;
+mod csv;
 pub mod gesture;
 pub mod recordings;
 
+pub use self::csv::{CsvError, CsvRecording};
 pub use board::{Board, BoardParts, BoardSensor, Flash};

@@ -1,0 +1,382 @@
+//! The live view of a simulated board in the terminal, and where the output of its commands goes.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Style};
+use ratatui::symbols::Marker;
+use ratatui::text::Line;
+use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph};
+use ratatui::{DefaultTerminal, Frame};
+
+use super::train::prepare;
+
+/// Rows of the signal that are shown.
+const ROWS: usize = 240;
+/// Points of the curve that are shown; of a longer one every other point is dropped.
+const POINTS: usize = 480;
+/// Lines that are kept.
+const LINES: usize = 100;
+/// From one picture to the next.
+const FRAME: Duration = Duration::from_millis(40);
+
+/// Where the output goes.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Folder of the report
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    report: PathBuf,
+    /// Write no report
+    #[arg(long, conflicts_with = "report")]
+    no_report: bool,
+    /// Print lines instead of the live view, on a terminal too
+    #[arg(long)]
+    no_live: bool,
+    /// Simulated seconds a second in the live view; its keys: q ends it
+    #[arg(long, value_name = "FACTOR", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    speed: u32,
+    /// Print nothing but errors (and the object of --json)
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// The report's folder, if there is to be a report.
+    pub(crate) fn report(&self) -> Option<&Path> {
+        (!self.no_report).then_some(&self.report)
+    }
+
+    /// Makes the report's folder, so that a bad one is found at once.
+    pub(crate) fn prepare(&self) -> Result<(), Box<dyn Error>> {
+        self.report().map_or(Ok(()), prepare)
+    }
+}
+
+/// What is to be seen at one moment.
+#[derive(Debug)]
+pub(crate) struct Watched<'m> {
+    /// Simulated seconds since switch-on.
+    pub(crate) seconds: f64,
+    /// How much has passed, 0 to 1.
+    pub(crate) progress: f64,
+    /// What the sensor feels; the first three channels are shown.
+    pub(crate) motion: &'m [f32],
+    /// What the person or the machine does.
+    pub(crate) doing: String,
+    /// What the board shows, in words.
+    pub(crate) sign: String,
+    /// The LEDs that are lit.
+    pub(crate) leds: [[bool; 5]; 5],
+    /// What the curve is of, and its next point, if there is one.
+    pub(crate) curve: (&'static str, Option<f64>),
+    /// A level to be marked.
+    pub(crate) limit: Option<f64>,
+}
+
+/// The view, while it is open. Leaves the terminal as it was when it is dropped.
+pub(crate) struct View {
+    terminal: DefaultTerminal,
+    picture: Picture,
+    speed: f64,
+    opened: Instant,
+    drawn: Option<Instant>,
+    ended: bool,
+}
+
+impl View {
+    /// Opens the view if somebody can see it.
+    pub(crate) fn open(output: &Output, title: &'static str) -> Result<Option<Self>, Box<dyn Error>> {
+        let is_seen = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+        if !is_seen || output.no_live || output.quiet || output.json {
+            return Ok(None);
+        }
+        let terminal = ratatui::try_init().map_err(|error| format!("no live view: {error}; use --no-live"))?;
+        Ok(Some(Self {
+            terminal,
+            picture: Picture::new(title),
+            speed: f64::from(output.speed),
+            opened: Instant::now(),
+            drawn: None,
+            ended: false,
+        }))
+    }
+
+    /// A line for people.
+    pub(crate) fn line(&mut self, line: String) {
+        self.picture.line(line);
+    }
+
+    /// Shows a moment, when its time has come.
+    pub(crate) fn watch(&mut self, watched: &Watched<'_>) {
+        self.picture.take(watched);
+        if self.ended {
+            return;
+        }
+        let due = Duration::from_secs_f64((watched.seconds / self.speed).max(0.0));
+        std::thread::sleep(due.saturating_sub(self.opened.elapsed()));
+        if self.drawn.is_some_and(|drawn| drawn.elapsed() < FRAME) {
+            return;
+        }
+        self.drawn = Some(Instant::now());
+        // A terminal that is gone, or a key that ends the view: the rest goes on unseen.
+        self.ended = self.terminal.draw(|frame| self.picture.draw(frame)).is_err() || is_ended();
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        ratatui::restore();
+        // What was told is there to be read afterwards.
+        for line in &self.picture.lines {
+            println!("{line}");
+        }
+    }
+}
+
+/// Whether a key that ends the view was pressed. Ctrl-C ends the program.
+fn is_ended() -> bool {
+    while event::poll(Duration::ZERO).is_ok_and(|is_there| is_there) {
+        let Ok(Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. })) = event::read() else {
+            continue;
+        };
+        match code {
+            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => {
+                ratatui::restore();
+                std::process::exit(130);
+            }
+            KeyCode::Char('q') | KeyCode::Esc => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// All that the view shows.
+#[derive(Debug)]
+struct Picture {
+    title: &'static str,
+    seconds: f64,
+    progress: f64,
+    motion: VecDeque<[f64; 3]>,
+    doing: String,
+    sign: String,
+    leds: [[bool; 5]; 5],
+    curve: (&'static str, Vec<(f64, f64)>),
+    limit: Option<f64>,
+    lines: VecDeque<String>,
+}
+
+impl Picture {
+    const fn new(title: &'static str) -> Self {
+        Self {
+            title,
+            seconds: 0.0,
+            progress: 0.0,
+            motion: VecDeque::new(),
+            doing: String::new(),
+            sign: String::new(),
+            leds: [[false; 5]; 5],
+            curve: ("", Vec::new()),
+            limit: None,
+            lines: VecDeque::new(),
+        }
+    }
+
+    fn line(&mut self, line: String) {
+        if self.lines.len() == LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+
+    fn take(&mut self, watched: &Watched<'_>) {
+        let Watched { seconds, progress, motion, doing, sign, leds, curve: (name, point), limit } = watched;
+        (self.seconds, self.progress, self.leds, self.limit) = (*seconds, *progress, *leds, *limit);
+        self.doing.clone_from(doing);
+        self.sign.clone_from(sign);
+        if self.motion.len() == ROWS {
+            self.motion.pop_front();
+        }
+        let channel = |index: usize| motion.get(index).map_or(0.0, |value| f64::from(*value));
+        self.motion.push_back([channel(0), channel(1), channel(2)]);
+        self.curve.0 = name;
+        if let Some(value) = point {
+            let points = &mut self.curve.1;
+            points.push((*seconds, *value));
+            if points.len() > POINTS {
+                let mut keep = false;
+                points.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+            }
+        }
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>) {
+        let [top, middle, bottom] =
+            Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Fill(1)]).areas(frame.area());
+        let [signal, board] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(34)]).areas(middle);
+        let [curve, log] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(bottom);
+        let label = format!("{}  {:.0} s   (q ends the view)", self.title, self.seconds);
+        let gauge = Gauge::default().ratio(self.progress.clamp(0.0, 1.0)).label(label);
+        frame.render_widget(gauge.gauge_style(Style::new().fg(Color::Blue)), top);
+        self.draw_signal(frame, signal);
+        self.draw_board(frame, board);
+        self.draw_curve(frame, curve);
+        let shown = usize::from(log.height.saturating_sub(2));
+        let lines: Vec<Line<'_>> = self
+            .lines
+            .iter()
+            .skip(self.lines.len().saturating_sub(shown))
+            .map(|line| Line::raw(line.as_str()))
+            .collect();
+        frame.render_widget(Paragraph::new(lines).block(Block::bordered().title("log")), log);
+    }
+
+    fn draw_signal(&self, frame: &mut Frame<'_>, area: Rect) {
+        let points = |channel: usize| -> Vec<(f64, f64)> {
+            self.motion.iter().enumerate().map(|(row, values)| (row as f64, values[channel])).collect()
+        };
+        let channels = [("x", points(0), Color::Red), ("y", points(1), Color::Green), ("z", points(2), Color::Cyan)];
+        let bounds = bounds(channels.iter().flat_map(|(_, points, _)| points.iter().map(|point| point.1)));
+        let datasets = channels.iter().map(|(name, points, color)| {
+            let style = Style::new().fg(*color);
+            Dataset::default().name(*name).marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
+        });
+        let chart = Chart::new(datasets.collect())
+            .block(Block::bordered().title("acceleration, m/s²"))
+            .x_axis(Axis::default().bounds([0.0, ROWS as f64]))
+            .y_axis(axis(bounds));
+        frame.render_widget(chart, area);
+    }
+
+    fn draw_board(&self, frame: &mut Frame<'_>, area: Rect) {
+        let mut lines: Vec<Line<'_>> = self
+            .leds
+            .iter()
+            .map(|row| {
+                Line::styled(row.map(|lit| if lit { "██ " } else { "·· " }).concat(), Style::new().fg(Color::Red))
+            })
+            .collect();
+        lines.extend([Line::raw(""), Line::raw(self.sign.as_str()), Line::raw(format!("now: {}", self.doing))]);
+        frame.render_widget(Paragraph::new(lines).block(Block::bordered().title("board")), area);
+    }
+
+    fn draw_curve(&self, frame: &mut Frame<'_>, area: Rect) {
+        let (name, points) = &self.curve;
+        let limit: Vec<(f64, f64)> =
+            self.limit.iter().flat_map(|limit| [(0.0, *limit), (self.seconds, *limit)]).collect();
+        let bounds = bounds(points.iter().chain(&limit).map(|point| point.1));
+        let line = |name: &'static str, points, color| {
+            let style = Style::new().fg(color);
+            Dataset::default().name(name).marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
+        };
+        let mut datasets = vec![line("", points.as_slice(), Color::Yellow)];
+        if !limit.is_empty() {
+            datasets.push(line("threshold", &limit, Color::Red));
+        }
+        let chart = Chart::new(datasets)
+            .block(Block::bordered().title(*name))
+            .x_axis(Axis::default().bounds([0.0, self.seconds.max(1.0)]))
+            .y_axis(axis(bounds));
+        frame.render_widget(chart, area);
+    }
+}
+
+/// From the least to the largest of some values, with something between.
+fn bounds(values: impl Iterator<Item = f64>) -> [f64; 2] {
+    let (least, largest) = values
+        .filter(|value| value.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, largest), value| (least.min(value), largest.max(value)));
+    if least > largest {
+        return [0.0, 1.0];
+    }
+    let margin = (0.05 * (largest - least)).max(1e-3);
+    [least - margin, largest + margin]
+}
+
+fn axis(bounds: [f64; 2]) -> Axis<'static> {
+    Axis::default().bounds(bounds).labels(bounds.map(|bound| format!("{bound:.1}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+
+    fn text(picture: &Picture) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(100, 30)).unwrap();
+        terminal.draw(|frame| picture.draw(frame)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    fn watched(seconds: f64, point: Option<f64>) -> Watched<'static> {
+        let mut leds = [[false; 5]; 5];
+        leds[2] = [true; 5];
+        Watched {
+            seconds,
+            progress: 0.5,
+            motion: &[1.0, -2.0, 9.8, 0.0],
+            doing: "doing badminton".to_owned(),
+            sign: "badminton (93 %)".to_owned(),
+            leds,
+            curve: ("accuracy so far, %", point),
+            limit: Some(50.0),
+        }
+    }
+
+    #[test]
+    fn everything_is_in_the_picture() {
+        let mut picture = Picture::new("gesture");
+        text(&picture);
+        for second in 0..300 {
+            picture.take(&watched(f64::from(second), (second % 2 == 0).then_some(80.0)));
+        }
+        picture.line("button A held".to_owned());
+        let text = text(&picture);
+        for part in [
+            "gesture",
+            "299 s",
+            "badminton (93 %)",
+            "now: doing badminton",
+            "accuracy so far, %",
+            "button A held",
+            "threshold",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert_eq!(text.matches("██").count(), 5, "a row of LEDs is lit\n{text}");
+    }
+
+    #[test]
+    fn what_is_kept_does_not_grow() {
+        let mut picture = Picture::new("anomaly");
+        for second in 0..10_000 {
+            picture.take(&watched(f64::from(second), Some(f64::from(second))));
+            picture.line(second.to_string());
+        }
+        assert!(picture.motion.len() <= ROWS && picture.curve.1.len() <= POINTS && picture.lines.len() <= LINES);
+        assert!(picture.curve.1.is_sorted(), "the curve still goes from the beginning to the end");
+    }
+
+    #[test]
+    fn bounds_hold_all_finite_values() {
+        assert_eq!(bounds([].into_iter()), [0.0, 1.0]);
+        let [least, largest] = bounds([f64::NAN, 1.0, 3.0].into_iter());
+        assert!(least < 1.0 && largest > 3.0);
+        let [least, largest] = bounds([2.0].into_iter());
+        assert!(least < 2.0 && largest > 2.0, "something is between them");
+    }
+}
