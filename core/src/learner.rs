@@ -135,7 +135,8 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
 
     /// The parameters, to be loaded or changed.
     pub const fn params_mut(&mut self) -> &mut N::Params {
-        self.memory.bounds.values = f32::INFINITY;
+        // Infinite, but NaN if it was.
+        self.memory.bounds.values += f32::INFINITY;
         &mut self.memory.params
     }
 

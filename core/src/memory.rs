@@ -138,7 +138,7 @@ impl Zero for Counters {
 pub(crate) struct Bounds {
     /// Of the accumulated gradient.
     pub(crate) gradients: f32,
-    /// Of parameters and moments; infinite where nobody knows.
+    /// Of parameters and moments; infinite where nobody knows, NaN where moments may be such that no step has left them.
     pub(crate) values: f32,
 }
 

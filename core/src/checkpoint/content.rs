@@ -54,7 +54,10 @@ pub(crate) fn describe<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?
             description.length,
         ],
         counters: memory.counters,
-        bounds: Bounds { gradients: if pending { memory.bounds.gradients } else { 0.0 }, ..memory.bounds },
+        bounds: Bounds {
+            gradients: if pending { memory.bounds.gradients } else { 0.0 },
+            values: if memory.bounds.values.is_nan() { f32::INFINITY } else { memory.bounds.values },
+        },
         fingerprints: [network, optimizer, description.fingerprint].map(|fingerprint| fingerprint.value()),
     };
     let invalid = if !largest(&memory.params).is_finite() {
@@ -134,11 +137,10 @@ pub(crate) fn load<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?Size
 pub(crate) fn finish<N: Layer<X>, X: Tensor, O: Training<N, X>>(memory: &mut Memory<N, X, O>, stored: &Contents) {
     let Memory { params, gradients, moments, counters, bounds, .. } = memory;
     *counters = stored.counters;
-    // Bounds that are too low, or NaN, would let a step overflow. The largest number is always one, and only costs the next step its
-    // short cut: it runs dry first. That must not be left out for moments that no step has left, such as a negative second one, as it
-    // may be where nobody knows a bound (infinity) and one is measured.
+    // Bounds that are too low would let a step overflow, and so would moments that no step has left, such as a negative second one: NaN
+    // lets the next step run dry first.
     let is_known = moments.as_ref().is_empty() && stored.bounds.values >= largest(params);
-    bounds.values = if is_known { stored.bounds.values } else { f32::MAX };
+    bounds.values = if is_known { stored.bounds.values } else { f32::NAN };
     let accumulated = O::accumulated(gradients).filter(|_| counters.pending > 0).map_or(0.0, largest);
     bounds.gradients = larger(accumulated, stored.bounds.gradients);
 }

@@ -8,6 +8,8 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
 
+/// Bytes that are written at a time.
+const WORD: usize = 4;
 /// Bytes of a sector.
 const SECTOR: usize = 4096;
 /// Bytes that are erased at a time.
@@ -15,19 +17,19 @@ const PIECE: usize = 256;
 
 /// A flash of `CAPACITY` bytes in sectors of 4 KB, written by words of 4 bytes.
 #[derive(Debug)]
-pub struct FileFlash<const CAPACITY: usize> {
+pub(crate) struct FileFlash<const CAPACITY: usize> {
     handle: usize,
 }
 
 /// What can go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
-pub enum FileFlashError {
+pub(crate) enum FileFlashError {
     /// The host cannot open, read or write the file.
     Host,
     /// A word that is not erased was to be written.
     NotErased,
     /// Misaligned or out of bounds.
-    Misuse(NorFlashErrorKind),
+    Misuse(#[defmt(Debug2Format)] NorFlashErrorKind),
 }
 
 impl core::fmt::Display for FileFlashError {
@@ -53,7 +55,7 @@ impl NorFlashError for FileFlashError {
 
 impl<const CAPACITY: usize> FileFlash<CAPACITY> {
     /// Opens the file, whose name ends in a zero. A missing file is made, a short one filled up by erased bytes.
-    pub fn open(name: &core::ffi::CStr) -> Result<Self, FileFlashError> {
+    pub(crate) fn open(name: &core::ffi::CStr) -> Result<Self, FileFlashError> {
         let open = |mode: usize| {
             // SAFETY: OPEN takes the address of a string that ends in a zero, a mode and the string's length; it keeps neither.
             let handle = unsafe { syscall!(OPEN, name.as_ptr(), mode, name.count_bytes()) };
@@ -123,7 +125,7 @@ impl<const CAPACITY: usize> ReadNorFlash for FileFlash<CAPACITY> {
 }
 
 impl<const CAPACITY: usize> NorFlash for FileFlash<CAPACITY> {
-    const WRITE_SIZE: usize = 4;
+    const WRITE_SIZE: usize = WORD;
     const ERASE_SIZE: usize = SECTOR;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), FileFlashError> {
@@ -134,10 +136,10 @@ impl<const CAPACITY: usize> NorFlash for FileFlash<CAPACITY> {
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FileFlashError> {
         check_write(self, offset, bytes.len()).map_err(FileFlashError::Misuse)?;
         self.seek(offset as usize)?;
-        for word in bytes.chunks(Self::WRITE_SIZE) {
-            let mut old = [0; Self::WRITE_SIZE];
+        for _ in 0..bytes.len() / WORD {
+            let mut old = [0; WORD];
             self.get(&mut old)?;
-            if old != [0xff; Self::WRITE_SIZE] {
+            if old != [0xff; WORD] {
                 return Err(FileFlashError::NotErased);
             }
         }

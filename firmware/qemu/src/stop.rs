@@ -4,7 +4,6 @@
 //! statics. Cores with a bus fault then say so; a Cortex-M0, which cannot save its registers for a fault's handler either, locks
 //! up, and QEMU ends with that message.
 
-use core::arch::naked_asm;
 use core::cell::Cell;
 
 use cortex_m::interrupt::{self, Mutex};
@@ -50,7 +49,7 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn BusFault() -> ! {
-    naked_asm!("mrs r0, msp", "ldr r1, =_stack_start", "msr msp, r1", "bl {}", sym bus_fault)
+    core::arch::naked_asm!("mrs r0, msp", "ldr r1, =_stack_start", "msr msp, r1", "bl {}", sym bus_fault)
 }
 
 #[cfg(not(small))]

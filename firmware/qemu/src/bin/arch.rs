@@ -7,11 +7,12 @@
 use core::hint::black_box;
 
 use backpass::Rng;
-use backpass_arch::{Descent, Meeting, Runs, Start, Sums, Walk, Window};
+use backpass_arch::{Descent, Left, Meeting, Runs, Start, Sums, Walk, Window};
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 use defmt_semihosting as _;
 use portable_atomic as _;
+use static_cell::ConstStaticCell;
 
 #[path = "../stop.rs"]
 mod stop;
@@ -26,7 +27,6 @@ const LEN: usize = 2048;
 const GUARD: usize = 8;
 
 /// What a function reads and writes.
-#[derive(Clone)]
 struct Arrays {
     a: [f32; LEN],
     b: [f32; LEN],
@@ -54,13 +54,26 @@ enum Values {
 const ALL: [Values; 4] = [Values::Plain, Values::Sparse, Values::Extreme, Values::Any];
 const FINITE: [Values; 3] = [Values::Plain, Values::Sparse, Values::Extreme];
 
+impl Arrays {
+    const ZEROS: Self = Self { a: [0.0; LEN], b: [0.0; LEN], c: [0.0; LEN], d: [0.0; LEN] };
+}
+
+static DRAWN: ConstStaticCell<Arrays> = ConstStaticCell::new(Arrays::ZEROS);
+static HERE: ConstStaticCell<Arrays> = ConstStaticCell::new(Arrays::ZEROS);
+static THERE: ConstStaticCell<Arrays> = ConstStaticCell::new(Arrays::ZEROS);
+
 /// The comparison of one function.
 struct Comparison<'c> {
-    name: &'static str,
     rng: Rng,
     drawn: &'c mut Arrays,
     here: &'c mut Arrays,
     there: &'c mut Arrays,
+    found: Found,
+}
+
+/// What was found.
+struct Found {
+    name: &'static str,
     values: u32,
     differing: u32,
 }
@@ -96,15 +109,18 @@ impl Comparison<'_> {
             copy.d[..len].copy_from_slice(&self.drawn.d[..len]);
         }
         let (returned, other) = (here(black_box(&mut *self.here)), there(black_box(&mut *self.there)));
-        self.values_differ("returned", &returned, &other);
-        let (Arrays { a, b, c, d }, there) = (self.here.clone(), self.there.clone());
-        self.values_differ("a", &a[..len], &there.a[..len]);
-        self.values_differ("b", &b[..len], &there.b[..len]);
-        self.values_differ("c", &c[..len], &there.c[..len]);
-        self.values_differ("d", &d[..len], &there.d[..len]);
+        let (Arrays { a, b, c, d }, there) = (&*self.here, &*self.there);
+        let found = &mut self.found;
+        found.compare("returned", &returned, &other);
+        found.compare("a", &a[..len], &there.a[..len]);
+        found.compare("b", &b[..len], &there.b[..len]);
+        found.compare("c", &c[..len], &there.c[..len]);
+        found.compare("d", &d[..len], &there.d[..len]);
     }
+}
 
-    fn values_differ(&mut self, what: &str, here: &[f32], there: &[f32]) {
+impl Found {
+    fn compare(&mut self, what: &str, here: &[f32], there: &[f32]) {
         for (index, (here, there)) in here.iter().zip(there).enumerate() {
             self.values += 1;
             // One NaN is as good as another.
@@ -169,7 +185,7 @@ type Case = fn(&mut Comparison<'_>);
 
 /// Each function that there are two of, by name.
 const FUNCTIONS: &[(&str, Case)] = &[
-    ("add_product", add_product),
+    ("product", product),
     ("outer", |c| {
         outer(c, |arrays, shape| {
             both!(arrays, shape.len(), |v| {
@@ -233,15 +249,6 @@ const FUNCTIONS: &[(&str, Case)] = &[
         let (len, _) = lengths(c);
         both!(c, len, |v| [arch::magnitude(&v.a[..len]), 0.0, 0.0, 0.0]);
     }),
-    ("magnitudes", |c| {
-        let (len, _) = lengths(c);
-        both!(c, len, |v| {
-            let (lanes, rest) = arch::magnitudes(&v.a[..len]);
-            let rest = rest.len();
-            v.d[..rest].fill(1.0);
-            lanes
-        });
-    }),
     ("copy", |c| {
         let (len, shorter) = lengths(c);
         both!(c, len, |v| {
@@ -259,15 +266,9 @@ const FUNCTIONS: &[(&str, Case)] = &[
     ("descend", descend),
     ("sums", |c| {
         sums(c, |arrays, len, shape, [x, weight, y]| {
-            let start = arrays.rng.below(4);
+            let start = start(arrays);
             both!(arrays, len, |v| {
-                let start = match start {
-                    0 => Start::Zero,
-                    1 => Start::Kept,
-                    // Too few values: nothing is computed.
-                    2 if shape.outputs > 0 => Start::At(&v.d[..shape.outputs - 1]),
-                    _ => Start::At(&v.d[..shape.outputs]),
-                };
+                let start = start.of(&v.d[..shape.outputs]);
                 arch::sums(&v.a[..x], &v.b[..weight], start, &mut v.c[..y], &shape);
                 NOTHING
             });
@@ -283,24 +284,54 @@ const FUNCTIONS: &[(&str, Case)] = &[
         })
     }),
     ("meet", meet),
-    ("add_window", |c| if c.rng.below(4) == 0 { add_window::<5>(c) } else { add_window::<8>(c) }),
-    ("meet_window", |c| if c.rng.below(4) == 0 { meet_window::<5>(c) } else { meet_window::<8>(c) }),
+    ("meet_input", meet_input),
+    ("add_window", add_window),
+    ("meet_window", meet_window),
     ("window_max", window_max),
 ];
 
-fn add_product(c: &mut Comparison<'_>) {
-    let (outputs, rows, count) = (c.number(0, 40), c.number(0, 3), c.number(0, 6));
-    let stride = (outputs + c.number(0, 2)).max(1);
-    let (x_step, weight_step) = (count + c.number(0, 3), count * stride + c.number(0, 4));
-    let x = c.perhaps_short(rows.saturating_sub(1) * x_step + count);
-    let weight = c.perhaps_short(rows * weight_step + outputs);
-    let len = x.max(weight).max(outputs);
+fn product(c: &mut Comparison<'_>) {
+    let (outputs, inputs) = (c.number(0, 40), c.number(0, 12));
+    let stride = outputs + c.number(0, 2);
+    let weight = c.perhaps_short(inputs.saturating_sub(1) * stride + outputs);
+    let len = inputs.max(weight).max(outputs);
     c.draw(len, &ALL);
-    let runs = Runs { rows, count, x_step, weight_step, stride };
+    let start = start(c);
     both!(c, len, |v| {
-        arch::add_product(&v.a[..x], &v.b[..weight], &mut v.c[..outputs], runs);
+        let start = start.of(&v.d[..outputs]);
+        arch::product(&v.a[..inputs], &v.b[..weight], stride, start, &mut v.c[..outputs]);
         NOTHING
     });
+}
+
+/// What sums are to start from.
+#[derive(Clone, Copy)]
+enum From {
+    Zero,
+    Kept,
+    TooFew,
+    Values,
+}
+
+impl From {
+    fn of(self, values: &[f32]) -> Start<'_> {
+        match self {
+            Self::Zero => Start::Zero,
+            Self::Kept => Start::Kept,
+            // Nothing is computed.
+            Self::TooFew => Start::At(&values[..values.len().saturating_sub(1)]),
+            Self::Values => Start::At(values),
+        }
+    }
+}
+
+fn start(c: &mut Comparison<'_>) -> From {
+    match c.rng.below(8) {
+        0 => From::TooFew,
+        1..3 => From::Zero,
+        3..5 => From::Kept,
+        _ => From::Values,
+    }
 }
 
 /// The lengths of a vector, another one and a matrix of both.
@@ -364,7 +395,8 @@ fn sums(c: &mut Comparison<'_>, compare: impl Fn(&mut Comparison<'_>, usize, Sum
     compare(c, len, Sums { pixels, outputs, x_pixel, x_stride, runs }, slices);
 }
 
-fn meet(c: &mut Comparison<'_>) {
+/// A shape, and the lengths of what it meets: channels, weights and dL/dy.
+fn meeting(c: &mut Comparison<'_>) -> (Meeting, usize, usize, usize) {
     let (channels, outputs) = (c.number(0, 9), c.number(1, 18));
     let (rows, columns) = (c.number(0, 3), c.number(0, 3));
     let weight_column = channels * outputs + c.number(0, 2);
@@ -374,23 +406,46 @@ fn meet(c: &mut Comparison<'_>) {
     let dy_first = last(rows, dy_row) + last(columns, dy_column) + c.number(0, 3);
     let shape = Meeting { outputs, rows, columns, weight_row, weight_column, dy_first, dy_row, dy_column };
     let weight = last(rows, weight_row) + last(columns, weight_column) + channels * outputs;
-    let dy = dy_first + outputs;
+    (shape, channels, weight, dy_first + outputs)
+}
+
+/// What is left of an input.
+fn left(c: &mut Comparison<'_>) -> Left {
+    match c.rng.below(3) {
+        0 => Left::All,
+        1 => Left::Open(f32::NAN),
+        _ => Left::Open(0.5),
+    }
+}
+
+fn meet(c: &mut Comparison<'_>) {
+    let (shape, channels, weight, dy) = meeting(c);
     let len = weight.max(dy).max(channels);
     // Zeros of dL/dy may be left out where all else is finite and no gradient is -0.0.
     c.draw(len, &FINITE);
     c.drawn.c[..len].iter_mut().for_each(|gradient| *gradient += 0.0);
-    let (weight, dy, all) = (c.perhaps_short(weight), c.perhaps_short(dy), c.rng.below(2) == 0);
+    let (weight, dy, left, skips) = (c.perhaps_short(weight), c.perhaps_short(dy), left(c), c.rng.below(8) > 0);
     both!(c, len, |v| {
-        let finish = |x: f32, dx: f32| if x > 0.5 { 0.0 } else { dx };
-        arch::meet(&mut v.d[..channels], all, &v.a[..weight], &v.b[..dy], &mut v.c[..weight], &shape, finish);
+        arch::meet(&mut v.d[..channels], left, &v.a[..weight], &v.b[..dy], &mut v.c[..weight], &shape, skips);
         NOTHING
     });
 }
 
-/// A walk over a window of `N` channels, and the elements that the two arrays need.
-fn walk<const N: usize>(c: &mut Comparison<'_>) -> (Walk, usize, usize) {
+fn meet_input(c: &mut Comparison<'_>) {
+    let (shape, channels, weight, dy) = meeting(c);
+    let len = weight.max(dy).max(channels);
+    c.draw(len, &FINITE);
+    let (weight, dy, left, skips) = (c.perhaps_short(weight), c.perhaps_short(dy), left(c), c.rng.below(8) > 0);
+    both!(c, len, |v| {
+        arch::meet_input(&mut v.d[..channels], left, &v.a[..weight], &v.b[..dy], &shape, skips);
+        NOTHING
+    });
+}
+
+/// A walk over a window of so many channels, and the elements that the two arrays need.
+fn walk(c: &mut Comparison<'_>, channels: usize) -> (Walk, usize, usize) {
     let (rows, columns) = (c.number(0, 3), c.number(0, 3));
-    let column = N + c.number(0, 3);
+    let column = channels + c.number(0, 3);
     let row = columns * column + c.number(0, 3);
     let step = |c: &mut Comparison<'_>, most: usize| c.number(0, 2 * most).cast_signed() - most.cast_signed();
     let (other_row, other_column) = (step(c, 40), step(c, 12));
@@ -399,33 +454,30 @@ fn walk<const N: usize>(c: &mut Comparison<'_>) -> (Walk, usize, usize) {
     let forth = |count: usize, step: isize| if step > 0 { last(count, step) } else { 0 };
     let first = c.number(0, 3);
     let other_first = back(rows, other_row) + back(columns, other_column) + c.number(0, 3);
-    let len = first + last(rows, row.cast_signed()) + last(columns, column.cast_signed()) + N;
-    let other = other_first + forth(rows, other_row) + forth(columns, other_column) + N;
+    let len = first + last(rows, row.cast_signed()) + last(columns, column.cast_signed()) + channels;
+    let other = other_first + forth(rows, other_row) + forth(columns, other_column) + channels;
     (Walk { rows, columns, first, row, column, other_first, other_row, other_column }, len, other)
 }
 
-fn add_window<const N: usize>(c: &mut Comparison<'_>) {
-    let (walk, a, b) = walk::<N>(c);
-    let len = a.max(b);
+fn add_window(c: &mut Comparison<'_>) {
+    let channels = c.number(0, 20);
+    let (walk, a, b) = walk(c, channels);
+    let len = a.max(b).max(channels);
     c.draw(len, &ALL);
     both!(c, len, |v| {
-        if let Some(sums) = v.c.first_chunk_mut::<N>() {
-            arch::add_window(sums, &v.a[..a], &v.b[..b], &walk);
-        }
+        arch::add_window(&mut v.c[..channels], &v.a[..a], &v.b[..b], &walk);
         NOTHING
     });
 }
 
-fn meet_window<const N: usize>(c: &mut Comparison<'_>) {
-    let (walk, a, b) = walk::<N>(c);
-    let len = a.max(b).max(2 * N);
+fn meet_window(c: &mut Comparison<'_>) {
+    let channels = c.number(0, 20);
+    let (walk, a, b) = walk(c, channels);
+    let len = a.max(b).max(channels);
     c.draw(len, &ALL);
+    let left = left(c);
     both!(c, len, |v| {
-        let Arrays { a: weight, b: dy, c: gradient, d } = v;
-        let (sums, x) = d.split_at_mut(N);
-        if let (Some(sums), Some(x)) = (sums.first_chunk_mut::<N>(), x.first_chunk::<N>()) {
-            arch::meet_window(sums, x, &weight[..a], &dy[..b], &mut gradient[..a], &walk);
-        }
+        arch::meet_window(&mut v.d[..channels], left, &v.a[..a], &v.b[..b], &mut v.c[..a], &walk);
         NOTHING
     });
 }
@@ -472,18 +524,19 @@ fn roots() -> u32 {
 
 #[entry]
 fn main() -> ! {
-    const ZEROS: Arrays = Arrays { a: [0.0; LEN], b: [0.0; LEN], c: [0.0; LEN], d: [0.0; LEN] };
-    let (mut drawn, mut here, mut there) = (ZEROS, ZEROS, ZEROS);
+    stop::arm(None);
+    let (drawn, here, there) = (DRAWN.take(), HERE.take(), THERE.take());
     let mut differing = 0;
     for (seed, (name, case)) in FUNCTIONS.iter().enumerate() {
-        let (drawn, here, there) = (&mut drawn, &mut here, &mut there);
-        let rng = Rng::new(seed as u64);
-        let mut comparison = Comparison { name, rng, drawn, here, there, values: 0, differing: 0 };
+        let found = Found { name, values: 0, differing: 0 };
+        let mut comparison =
+            Comparison { rng: Rng::new(seed as u64), drawn: &mut *drawn, here: &mut *here, there: &mut *there, found };
         for _ in 0..CASES {
             case(&mut comparison);
         }
-        differing += comparison.differing;
-        defmt::info!("compared {=str} {} {} {}", name, CASES, comparison.values, comparison.differing);
+        let Found { name, values, differing: different } = comparison.found;
+        differing += different;
+        defmt::info!("compared {=str} {} {} {}", name, CASES, values, different);
     }
     let different = roots();
     differing += different;
