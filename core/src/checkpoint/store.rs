@@ -464,29 +464,29 @@ impl<F: NorFlash> Store<F> {
 
         let checksum = self.write_body(start, &envelope, contents, visit)?;
 
-        self.commit(slot, &envelope, contents, checksum)
+        // Read back before it counts.
+        self.read_back(slot, &envelope, contents, checksum)?;
+        let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start.saturating_add(commit));
+        writer.commit(&format::encode_commit(sequence, checksum));
+        writer.finish()?;
+        match self.committed(slot) {
+            Ok(found) if found == (envelope, checksum) => Ok(Info::of(slot, &envelope, Some(contents), None)),
+            Ok(_) => Err(Error::NotWritten { part: Part::Header }),
+            Err(slot) => Err(slot.not_written()),
+        }
     }
 
-    /// Reads back what was written, and then makes it count.
+    /// Checks what was written.
     #[inline(never)]
-    fn commit(
+    fn read_back(
         &mut self,
         slot: u8,
         envelope: &Envelope,
         contents: &Contents,
         checksum: u32,
-    ) -> Result<Info, Error<F::Error>> {
+    ) -> Result<(), Error<F::Error>> {
         let written = Candidate { slot, envelope: *envelope, contents: Some(*contents), checksum };
-        self.check(&written, None).map_err(Slot::not_written)?;
-        let start = self.address(slot);
-        let mut writer = Writer::new(&mut self.flash, &mut self.buffer, start.saturating_add(envelope.commit));
-        writer.commit(&format::encode_commit(envelope.sequence, checksum));
-        writer.finish()?;
-        match self.committed(slot) {
-            Ok(found) if found == (*envelope, checksum) => Ok(written.info(None)),
-            Ok(_) => Err(Error::NotWritten { part: Part::Header }),
-            Err(slot) => Err(slot.not_written()),
-        }
+        self.check(&written, None).map_err(Slot::not_written)
     }
 
     /// Writes all of a checkpoint but its commit record; returns the checksum.
@@ -517,12 +517,11 @@ impl<F: NorFlash> Store<F> {
     }
 }
 
-impl Candidate {
-    fn info(&self, skipped: Option<Part>) -> Info {
-        let Self { slot, envelope, contents, .. } = self;
+impl Info {
+    fn of(slot: u8, envelope: &Envelope, contents: Option<&Contents>, skipped: Option<Part>) -> Self {
         let [network, optimizer, extra] = contents.map_or([0; 3], |contents| contents.fingerprints);
         let counters = contents.map_or(Counters::ZERO, |contents| contents.counters);
-        Info {
+        Self {
             version: envelope.version,
             sequence: envelope.sequence,
             length: envelope.length(),
@@ -532,9 +531,15 @@ impl Candidate {
             pending: counters.pending,
             observed: counters.observed,
             refused: counters.refused,
-            slot: *slot,
+            slot,
             skipped,
         }
+    }
+}
+
+impl Candidate {
+    fn info(&self, skipped: Option<Part>) -> Info {
+        Info::of(self.slot, &self.envelope, self.contents.as_ref(), skipped)
     }
 
     const fn is_newer<E>(&self) -> Error<E> {

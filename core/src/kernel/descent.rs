@@ -134,7 +134,7 @@ pub(crate) fn passes<P: Params, const N: usize>(
     moments: &mut [P; N],
     step: Step<'_>,
     is_safe: impl Fn() -> bool,
-    slice: impl Fn(Pass, Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) -> f32,
+    slice: impl Fn(Pass, &Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) -> f32,
 ) -> bool
 where
     Sets: SideBySide<N>,
@@ -148,7 +148,7 @@ where
     loop {
         let mut largest = 0.0;
         Sets::visit(params, gradients, moments, &mut |name, p, g, m| {
-            largest = larger(largest, bound(pass, name, p, g, m, &slice));
+            largest = larger(largest, bound(pass, &name, p, g, m, &slice));
         });
         if pass == Pass::Dry {
             if !largest.is_finite() {
@@ -171,11 +171,11 @@ where
 #[inline(never)]
 fn bound<const N: usize>(
     pass: Pass,
-    name: Name<'_>,
+    name: &Name<'_>,
     params: &mut [f32],
     gradients: &mut [f32],
     moments: [&mut [f32]; N],
-    slice: &impl Fn(Pass, Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) -> f32,
+    slice: &impl Fn(Pass, &Name<'_>, &mut [f32], &mut [f32], [&mut [f32]; N]) -> f32,
 ) -> f32 {
     match pass {
         Pass::Measure => moments.iter().fold(arch::magnitude(params), |bound, m| larger(bound, arch::magnitude(m))),
@@ -220,7 +220,7 @@ impl Slice<'_> {
 #[inline(never)]
 pub(crate) fn slice<const LOOP: bool, const N: usize, R>(
     pass: Pass,
-    name: Name<'_>,
+    name: &Name<'_>,
     params: &mut [f32],
     gradients: &mut [f32],
     moments: [&mut [f32]; N],
@@ -233,7 +233,7 @@ where
 {
     let write = pass != Pass::Dry;
     let statistic = |p: f32, g: f32, m: [f32; N]| (p + step.mean * g, m);
-    let rule = rule(&Slice { name, params, gradients, step });
+    let rule = rule(&Slice { name: *name, params, gradients, step });
     match (name.is_statistic(), LOOP && write && step.clip == f32::INFINITY) {
         (true, _) => weights_by_call(params, gradients, moments, write, &statistic),
         (false, true) => weights(params, gradients, moments, true, |p, g, m| rule(p, step.scale * g, m)),

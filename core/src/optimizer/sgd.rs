@@ -97,7 +97,7 @@ impl Optimizer for Sgd {
         };
         passes(params, gradients, moments, step, is_safe, |pass, name, p, g, m| {
             if pass == Pass::Only {
-                arch::descend(p, g, self.descent(&name, step));
+                arch::descend(p, g, self.descent(name, step));
                 return bound.get();
             }
             descent::slice::<false, _, _>(pass, name, p, g, m, &step, &|slice: &Slice<'_>| {

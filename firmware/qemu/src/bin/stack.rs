@@ -28,7 +28,7 @@ mod copies;
 mod stop;
 
 /// Motion seen by a convolution along time.
-type Motion = (Conv1d<Signal<64, 8>, 5>, Relu, GlobalAveragePool, Dense<4>);
+type Motion = (Conv1d<Signal<64, 16>, 5>, Relu, GlobalAveragePool, Dense<4>);
 /// Words by their sound.
 type Gated = (Gru<16>, Dense<4>);
 type Long = (Lstm<16>, Dense<4>);
