@@ -161,7 +161,7 @@ impl Anomaly {
             match &mut view {
                 Some(view) => view.watch(&watched(moment)),
                 None => {
-                    screen.progress((1000.0 * moment.progress) as u64, format!("{:.0} s", moment.time.as_secs_f64()))
+                    screen.progress((1000.0 * moment.progress) as u64, format!("{:.0} s", moment.time.as_secs_f64()));
                 }
             }
         });

@@ -185,7 +185,7 @@ impl Gesture {
             match &mut view {
                 Some(view) => view.watch(&watched(moment, scenario, (windows > 0).then_some(accuracy))),
                 None => {
-                    screen.progress((1000.0 * moment.progress) as u64, format!("{:.0} s", moment.time.as_secs_f64()))
+                    screen.progress((1000.0 * moment.progress) as u64, format!("{:.0} s", moment.time.as_secs_f64()));
                 }
             }
         });
