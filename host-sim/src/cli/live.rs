@@ -23,6 +23,8 @@ const ROWS: usize = 240;
 const POINTS: usize = 480;
 /// Lines that are kept.
 const LINES: usize = 100;
+/// How much of a chart its legend may hide: all of it.
+const LEGEND: (Constraint, Constraint) = (Constraint::Min(0), Constraint::Min(0));
 /// From one picture to the next.
 const FRAME: Duration = Duration::from_millis(40);
 
@@ -257,7 +259,7 @@ impl Picture {
             .block(Block::bordered().title("acceleration, m/s²"))
             .x_axis(Axis::default().bounds([0.0, ROWS as f64]))
             .y_axis(axis(bounds));
-        frame.render_widget(chart, area);
+        frame.render_widget(chart.hidden_legend_constraints(LEGEND), area);
     }
 
     fn draw_board(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -281,7 +283,7 @@ impl Picture {
             let style = Style::new().fg(color);
             Dataset::default().name(name).marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
         };
-        let mut datasets = vec![line("", points.as_slice(), Color::Yellow)];
+        let mut datasets = vec![line("now", points.as_slice(), Color::Yellow)];
         if !limit.is_empty() {
             datasets.push(line("threshold", &limit, Color::Red));
         }
@@ -289,7 +291,7 @@ impl Picture {
             .block(Block::bordered().title(*name))
             .x_axis(Axis::default().bounds([0.0, self.seconds.max(1.0)]))
             .y_axis(axis(bounds));
-        frame.render_widget(chart, area);
+        frame.render_widget(chart.hidden_legend_constraints(LEGEND), area);
     }
 }
 
@@ -357,7 +359,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        assert_eq!(text.matches("██").count(), 5, "a row of LEDs is lit\n{text}");
+        assert_eq!(text.matches("██ ██ ██ ██ ██").count(), 1, "a row of LEDs is lit\n{text}");
     }
 
     #[test]
