@@ -208,8 +208,9 @@ fn a_bench_of_this_computer_gives_rows_that_a_later_one_is_compared_with() {
     assert!(output.status.success(), "{}", stderr(&output));
     let text = String::from_utf8(output.stdout).unwrap();
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(rows.len(), 2);
-    assert_eq!((&rows[0]["workload"], &rows[1]["workload"]), (&"W1".into(), &"tanh 1024".into()));
+    assert_eq!(rows.len(), 3);
+    assert_eq!((&rows[0]["workload"], &rows[2]["workload"]), (&"W1".into(), &"tanh 1024".into()));
+    assert_eq!((&rows[1]["workload"], &rows[1]["memory"]), (&"W1".into(), &"in-place".into()));
     assert_eq!((&rows[0]["memory"], &rows[0]["core"]), (&"gradients".into(), &"host".into()));
     assert_eq!(rows[0]["ram_bytes"], 19_728);
     assert!(rows[0]["instructions"].is_null() && rows[0]["cycles"].is_null() && rows[0]["text_bytes"].is_null());

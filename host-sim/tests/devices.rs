@@ -39,7 +39,9 @@ fn lsm303agr_measures_in_every_mode_and_scale() {
                 };
             for (measured, real) in [(x, 500), (y, -250), (z, 1000)] {
                 let expected = (f64::from(real) * share) as i32;
-                assert!((measured - expected).abs() <= digit, "{mode:?} {scale:?}: {measured}");
+                // The chip's digits differ a little from mode to mode: 0.98, 3.9 and 15.63 milli-g.
+                let tolerance = digit + expected.abs() / 150;
+                assert!((measured - expected).abs() <= tolerance, "{mode:?} {scale:?}: {measured}");
             }
         }
     }
