@@ -54,7 +54,7 @@ pub type Window6 = Quantized<{ ROWS * 6 }, 6>;
 /// ```
 /// use backpass_app::anomaly::{Ram, Window3, Window6};
 /// assert!(size_of::<Ram<3, Window3>>() <= 60 * 1024);
-/// assert!(size_of::<Ram<6, Window6>>() <= 64 * 1024);
+/// assert!(size_of::<Ram<6, Window6>>() <= 66 * 1024);
 /// ```
 #[derive(Debug)]
 pub struct Ram<const C: usize, Q> {
