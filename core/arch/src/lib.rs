@@ -14,10 +14,14 @@
 #[cfg(test)]
 extern crate std;
 
+#[cfg(target_arch = "x86_64")]
+mod avx;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod fpu;
 pub mod portable;
 
+#[cfg(target_arch = "x86_64")]
+pub use avx::{add_outer, add_outer_rows, descend, descend_outer, descend_rows, outer, outer_rows, product};
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 pub use fpu::*;
 #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
