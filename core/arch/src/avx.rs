@@ -62,8 +62,11 @@ mod tests {
         core::iter::repeat_with(next).take(count).collect()
     }
 
+    /// What may change two arrays.
+    type Way<'a> = &'a dyn Fn(&mut [f32], &mut [f32]);
+
     /// Bits of what both ways leave in two arrays.
-    fn same(arrays: [&[f32]; 2], ways: [&dyn Fn(&mut [f32], &mut [f32]); 2]) {
+    fn same(arrays: [&[f32]; 2], ways: [Way<'_>; 2]) {
         let [with, without] = ways.map(|way| {
             let [mut first, mut second] = arrays.map(<[f32]>::to_vec);
             way(&mut first, &mut second);
