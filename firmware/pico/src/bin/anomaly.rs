@@ -5,7 +5,7 @@
 
 use backpass_app::anomaly::{Ram, Window6};
 use backpass_app::boards::{ANOMALY_M0, run_anomaly};
-use cortex_m_rt::entry;
+use rp2040_hal::entry;
 use static_cell::ConstStaticCell;
 
 static RAM: ConstStaticCell<Ram<6, Window6>> = ConstStaticCell::new(Ram::new());

@@ -5,7 +5,7 @@
 
 use backpass_app::gesture::{Ram, Window6};
 use backpass_app::boards::{GESTURE, CLASSES, run_gesture};
-use cortex_m_rt::entry;
+use rp235x_hal::entry;
 use static_cell::ConstStaticCell;
 
 static RAM: ConstStaticCell<Ram<6, CLASSES, Window6>> = ConstStaticCell::new(Ram::new());
