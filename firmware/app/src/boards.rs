@@ -9,14 +9,15 @@ pub const CLASSES: usize = 4;
 
 /// Gestures on a core with an FPU.
 pub const GESTURE: gesture::Settings = gesture::Settings { updates: 1, ..gesture::Settings::at_rate(25) };
-/// Gestures on a Cortex-M0+ of 125 MHz.
+/// Gestures on a Cortex-M0+ of 125 MHz, whose floats are soft: rows come slowly enough that a window is learned from before the next row.
 pub const GESTURE_M0: gesture::Settings =
-    gesture::Settings { updates: 1, replayed: 3, ..gesture::Settings::at_rate(8) };
+    gesture::Settings { updates: 1, replayed: 4, ..gesture::Settings::at_rate(4) };
 /// Anomalies on a core with an FPU; three minutes are normal.
-pub const ANOMALY: anomaly::Settings = anomaly::Settings { updates: 1, ..anomaly::Settings::at_rate(25, 180) };
+pub const ANOMALY: anomaly::Settings =
+    anomaly::Settings { updates: 1, replayed: 5, ..anomaly::Settings::at_rate(25, 180) };
 /// Anomalies on a Cortex-M0+ of 125 MHz.
 pub const ANOMALY_M0: anomaly::Settings =
-    anomaly::Settings { updates: 1, replayed: 1, ..anomaly::Settings::at_rate(5, 180) };
+    anomaly::Settings { updates: 1, replayed: 1, ..anomaly::Settings::at_rate(3, 180) };
 
 /// A board, ready for an application.
 #[derive(Debug)]

@@ -49,12 +49,18 @@ fn main() -> ! {
             });
         }};
     }
-    measure!("gesture small", gesture::Gesture, 3, gesture::Ram<3, 4, gesture::Window3>, boards::GESTURE_FPU);
-    measure!("gesture fpu", gesture::Gesture, 6, gesture::Ram<6, 4, gesture::Window6>, boards::GESTURE_FPU);
-    measure!("gesture soft", gesture::Gesture, 3, gesture::Ram<3, 4, gesture::Window3>, boards::GESTURE_SOFT);
-    measure!("anomaly small", anomaly::Anomaly, 3, anomaly::Ram<3, anomaly::Window3>, quick(boards::ANOMALY_FPU));
-    measure!("anomaly fpu", anomaly::Anomaly, 6, anomaly::Ram<6, anomaly::Window6>, quick(boards::ANOMALY_FPU));
-    measure!("anomaly soft", anomaly::Anomaly, 3, anomaly::Ram<3, anomaly::Window3>, quick(boards::ANOMALY_SOFT));
+    #[cfg(not(small))]
+    measure!("gesture 3", gesture::Gesture, 3, gesture::Ram<3, 4, gesture::Window3>, boards::GESTURE);
+    #[cfg(not(small))]
+    measure!("gesture 6", gesture::Gesture, 6, gesture::Ram<6, 4, gesture::Window6>, boards::GESTURE);
+    #[cfg(small)]
+    measure!("gesture 6", gesture::Gesture, 6, gesture::Ram<6, 4, gesture::Window6>, boards::GESTURE_M0);
+    #[cfg(not(small))]
+    measure!("anomaly 3", anomaly::Anomaly, 3, anomaly::Ram<3, anomaly::Window3>, quick(boards::ANOMALY));
+    #[cfg(not(small))]
+    measure!("anomaly 6", anomaly::Anomaly, 6, anomaly::Ram<6, anomaly::Window6>, quick(boards::ANOMALY));
+    #[cfg(small)]
+    measure!("anomaly 6", anomaly::Anomaly, 6, anomaly::Ram<6, anomaly::Window6>, quick(boards::ANOMALY_M0));
     debug::exit(EXIT_SUCCESS);
     loop {
         cortex_m::asm::wfi();
