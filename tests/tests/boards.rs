@@ -322,8 +322,14 @@ fn flash_needed(board: Board, sector: u64) -> Result<u64, Failed> {
         let mut ram = Box::new(anomaly::Ram::<C, A>::new());
         let mut anomalies = anomaly::Anomaly::new(&mut ram, ANOMALY);
         let needed = match sector {
-            0x1000 => [gestures.flash_needed::<SimulatedFlash<1, 256, 0x1000>>(), anomalies.flash_needed::<SimulatedFlash<1, 256, 0x1000>>()],
-            0x20000 => [gestures.flash_needed::<SimulatedFlash<1, 1, 0x20000>>(), anomalies.flash_needed::<SimulatedFlash<1, 1, 0x20000>>()],
+            0x1000 => [
+                gestures.flash_needed::<SimulatedFlash<1, 256, 0x1000>>(),
+                anomalies.flash_needed::<SimulatedFlash<1, 256, 0x1000>>(),
+            ],
+            0x20000 => [
+                gestures.flash_needed::<SimulatedFlash<1, 1, 0x20000>>(),
+                anomalies.flash_needed::<SimulatedFlash<1, 1, 0x20000>>(),
+            ],
             other => return Err(format!("sectors of {other} bytes").into()),
         };
         Ok(u64::from(needed[0].max(needed[1])))
@@ -376,7 +382,9 @@ fn pins(board: Board) -> Result<(), Failed> {
     let source = fs::read_to_string(folder(board).join("src/pins.rs"))?;
     let mut code = BTreeMap::new();
     for line in source.lines() {
-        let Some((name, pin)) = line.strip_prefix("pub type ").and_then(|line| line.split_once(" = ")) else { continue };
+        let Some((name, pin)) = line.strip_prefix("pub type ").and_then(|line| line.split_once(" = ")) else {
+            continue;
+        };
         code.insert(name.to_owned(), pin_name(pin).ok_or_else(|| format!("no pin in {line}"))?);
     }
     let picture = fs::read_to_string(folder(board).join("wiring.svg"))?;
@@ -387,7 +395,8 @@ fn pins(board: Board) -> Result<(), Failed> {
         if let Some(name) = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')) {
             readme.insert(name.to_owned(), pin.to_owned());
             // The third of four columns is the place on the board's header, for what is to be wired.
-            let header = cells.next().filter(|header| !header.is_empty() && cells.next().is_some_and(|to| !to.is_empty()));
+            let header =
+                cells.next().filter(|header| !header.is_empty() && cells.next().is_some_and(|to| !to.is_empty()));
             for label in header.iter().flat_map(|_| [pin]).chain(header) {
                 let label = if label.parse::<u32>().is_ok() { format!("pin {label}") } else { label.to_owned() };
                 check!(picture.contains(&format!(">{label}<")), "{label} is not in wiring.svg");

@@ -80,8 +80,7 @@ pub fn start() -> Board<
     let class_3: pins::Class3 = pins.gpio12.reconfigure();
     let class_4: pins::Class4 = pins.gpio13.reconfigure();
     let fault: pins::Fault = pins.gpio25.reconfigure();
-    let classes =
-        [class_1.into_dyn_pin(), class_2.into_dyn_pin(), class_3.into_dyn_pin(), class_4.into_dyn_pin()];
+    let classes = [class_1.into_dyn_pin(), class_2.into_dyn_pin(), class_3.into_dyn_pin(), class_4.into_dyn_pin()];
 
     watchdog.pause_on_debug(true);
     watchdog.start(PATIENCE.secs());

@@ -3,8 +3,8 @@
 #![no_std]
 #![no_main]
 
+use backpass_app::boards::{CLASSES, GESTURE, run_gesture};
 use backpass_app::gesture::{Ram, Window6};
-use backpass_app::boards::{GESTURE, CLASSES, run_gesture};
 use cortex_m_rt::entry;
 use static_cell::ConstStaticCell;
 

@@ -3,8 +3,8 @@
 #![no_std]
 #![no_main]
 
+use backpass_app::boards::{CLASSES, GESTURE_M0, run_gesture};
 use backpass_app::gesture::{Ram, Window6};
-use backpass_app::boards::{GESTURE_M0, CLASSES, run_gesture};
 use rp2040_hal::entry;
 use static_cell::ConstStaticCell;
 
