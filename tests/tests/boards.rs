@@ -175,7 +175,8 @@ fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
 
 macro_rules! check {
     ($condition:expr, $($words:tt)+) => {
-        if !$condition {
+        let holds: bool = $condition;
+        if !holds {
             return Err(format!($($words)+).into());
         }
     };
