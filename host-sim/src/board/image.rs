@@ -42,6 +42,8 @@ pub enum Image {
     Overflow,
     /// Learning that goes on from checkpoints in a file.
     Resume,
+    /// The longest step and the stack of the live applications.
+    Steps,
 }
 
 impl Image {
@@ -54,6 +56,7 @@ impl Image {
             Self::Stack => "stack",
             Self::Overflow => "overflow",
             Self::Resume => "resume",
+            Self::Steps => "steps",
         }
     }
 }
@@ -95,6 +98,25 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
     Ok(target_folder.join(machine.target()).join(profile.name()).join(image.name()))
 }
 
+/// Builds all images of the crate of a real board in `folder`, optimised, and returns the folder they are in.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_for_board(folder: &Path, target: &'static str, target_folder: &Path) -> Result<PathBuf, BoardError> {
+    if !folder.join("Cargo.toml").is_file() {
+        return Err(BoardError::FirmwareMissing { path: folder.to_owned() });
+    }
+    check_target_of(target)?;
+    let mut cargo = command("cargo");
+    cargo.current_dir(folder).args(["build", "--quiet", "--locked", "--release", "--bins", "--target", target]);
+    cargo.arg("--target-dir").arg(target_folder);
+    let output = cargo.output().map_err(|source| BoardError::Start { program: "cargo".to_owned(), source })?;
+    if output.status.success() {
+        return Ok(target_folder.join(target).join(Profile::Release.name()));
+    }
+    Err(BoardError::Build { target, output: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+}
+
 /// Looks for the Rust target of a machine.
 ///
 /// # Errors
@@ -104,7 +126,10 @@ pub fn check_target(machine: Machine) -> Result<(), BoardError> {
 }
 
 /// Looks for a Rust target.
-pub(crate) fn check_target_of(target: &'static str) -> Result<(), BoardError> {
+///
+/// # Errors
+/// As [`check_target`].
+pub fn check_target_of(target: &'static str) -> Result<(), BoardError> {
     let output = command("rustc")
         .args(["--print", "target-libdir", "--target", target])
         .stderr(Stdio::null())
