@@ -96,7 +96,7 @@ impl Settings {
     /// What suits most gestures, at this many rows a second.
     pub const fn at_rate(rows_per_second: u32) -> Self {
         let rate = if rows_per_second == 0 { 1 } else { rows_per_second };
-        Self { period: 1_000_000 / rate, updates: 3, replayed: 7, learning_rate: 0.005, seed: 1, longest_press: 180 }
+        Self { period: 1_000_000 / rate, updates: 3, replayed: 9, learning_rate: 0.004, seed: 1, longest_press: 180 }
     }
 
     const fn per_second(&self) -> u32 {
