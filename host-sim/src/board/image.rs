@@ -42,6 +42,8 @@ pub enum Image {
     Overflow,
     /// Learning that goes on from checkpoints in a file.
     Resume,
+    /// Learning from samples that come over the serial line.
+    Stream,
 }
 
 impl Image {
@@ -54,6 +56,7 @@ impl Image {
             Self::Stack => "stack",
             Self::Overflow => "overflow",
             Self::Resume => "resume",
+            Self::Stream => "stream",
         }
     }
 }
