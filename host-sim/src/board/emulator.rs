@@ -26,7 +26,7 @@ pub(super) fn check() -> Result<(), BoardError> {
 
 fn not_started(source: std::io::Error) -> BoardError {
     match source.kind() {
-        std::io::ErrorKind::NotFound => BoardError::QemuMissing,
+        ErrorKind::NotFound => BoardError::QemuMissing,
         _ => BoardError::Start { program: QEMU.to_owned(), source },
     }
 }

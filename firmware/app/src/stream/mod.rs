@@ -82,6 +82,8 @@ pub type Network =
 pub type Ram = Memory<Network, Input, Adam>;
 /// The example, as the boards run it.
 pub type Example<'m> = Server<'m, Network, Input, CrossEntropy, Adam, usize, FRAME>;
+/// Bytes of the flash that the example's checkpoints need, in sectors of up to 4 KB.
+pub const FLASH: u32 = 40 * 1024;
 /// The seed of the example's first weights.
 pub const SEED: u64 = 1;
 /// The learning rate of the example.
