@@ -46,8 +46,8 @@ fn main() -> ! {
 
 fn log(event: Event) {
     match event {
-        Event::Answered(Response::Refused(refusal)) => defmt::warn!("refused: {}", refusal),
+        Event::Answered(Response::Refused(refusal)) => defmt::warn!("refused: {}", defmt::Display2Format(&refusal)),
         Event::Answered(Response::Trained { .. } | Response::Predicted { .. } | Response::Evaluated { .. }) => {}
-        event => defmt::info!("{}", event),
+        event => defmt::info!("{}", defmt::Debug2Format(&event)),
     }
 }
