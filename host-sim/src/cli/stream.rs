@@ -142,7 +142,10 @@ impl Stream {
         [
             ("recording", source),
             ("classes", scenario.classes.join(", ")),
-            ("windows", format!("{} to learn, {} times; {} to test", windows.training.len(), self.passes, windows.test.len())),
+            (
+                "windows",
+                format!("{} to learn, {} times; {} to test", windows.training.len(), self.passes, windows.test.len()),
+            ),
             ("board", board),
             (
                 "line",
@@ -174,33 +177,38 @@ impl Stream {
             screen.start(total as u64, "windows over the line");
         }
         let (mut right, mut part) = (0_u32, 0_u32);
-        let outcome = stream::run(&mut client, windows, scenario.classes.len(), self.passes, self.seed, &mut |moment| {
-            right += u32::from(moment.class == moment.predicted);
-            part += 1;
-            let accuracy = 100.0 * f64::from(right) / f64::from(part);
-            if moment.sent % 100 == 0 {
-                let line = format!("{:>6} windows: {accuracy:.1} % of the last {part} recognised", moment.sent);
-                (right, part) = (0, 0);
-                match &mut view {
-                    Some(view) => view.line(line),
-                    None => screen.line(line),
+        let outcome =
+            stream::run(&mut client, windows, scenario.classes.len(), self.passes, self.seed, &mut |moment| {
+                right += u32::from(moment.class == moment.predicted);
+                part += 1;
+                let accuracy = 100.0 * f64::from(right) / f64::from(part);
+                if moment.sent % 100 == 0 {
+                    let line = format!("{:>6} windows: {accuracy:.1} % of the last {part} recognised", moment.sent);
+                    (right, part) = (0, 0);
+                    match &mut view {
+                        Some(view) => view.line(line),
+                        None => screen.line(line),
+                    }
                 }
-            }
-            let name = |class: u32| scenario.classes.get(class as usize).map_or("?", String::as_str);
-            match &mut view {
-                Some(view) => view.watch(&Watched {
-                    seconds: (moment.sent * HOP) as f64 / f64::from(scenario.rate),
-                    progress: moment.sent as f64 / moment.of as f64,
-                    motion: moment.window.last().unwrap_or(&[0.0; CHANNELS]),
-                    doing: format!("{} {}", if moment.learned { "learning" } else { "testing" }, name(moment.class)),
-                    sign: name(moment.predicted).to_owned(),
-                    leds: [[false; 5]; 5],
-                    curve: ("accuracy, %", Some(accuracy)),
-                    limit: None,
-                }),
-                None => screen.progress(moment.sent as u64, String::new()),
-            }
-        });
+                let name = |class: u32| scenario.classes.get(class as usize).map_or("?", String::as_str);
+                match &mut view {
+                    Some(view) => view.watch(&Watched {
+                        seconds: (moment.sent * HOP) as f64 / f64::from(scenario.rate),
+                        progress: moment.sent as f64 / moment.of as f64,
+                        motion: moment.window.last().unwrap_or(&[0.0; CHANNELS]),
+                        doing: format!(
+                            "{} {}",
+                            if moment.learned { "learning" } else { "testing" },
+                            name(moment.class)
+                        ),
+                        sign: name(moment.predicted).to_owned(),
+                        leds: [[false; 5]; 5],
+                        curve: ("accuracy, %", Some(accuracy)),
+                        limit: None,
+                    }),
+                    None => screen.progress(moment.sent as u64, String::new()),
+                }
+            });
         drop(view);
         screen.finish();
         Ok(outcome?)
@@ -236,9 +244,10 @@ fn print(scenario: &Scenario, outcome: &Outcome, screen: &Screen) {
 fn report(outcome: &Outcome, settings: Vec<(String, String)>) -> LiveReport {
     let count = |index: usize| (index + 1) as f64;
     let loss = outcome.learned.iter().enumerate().map(|(index, (_, loss))| (count(index), f64::from(*loss)));
-    let rolling = outcome.learned.windows(50).enumerate().map(|(index, windows)| {
-        (count(index + 49), 2.0 * windows.iter().filter(|(right, _)| *right).count() as f64)
-    });
+    let rolling =
+        outcome.learned.windows(50).enumerate().map(|(index, windows)| {
+            (count(index + 49), 2.0 * windows.iter().filter(|(right, _)| *right).count() as f64)
+        });
     let chart = |title, quantity, name, points| StreamChart {
         title,
         quantity,
