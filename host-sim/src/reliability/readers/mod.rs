@@ -43,7 +43,7 @@ pub const READERS: &[Reader] = &[
     Reader { name: "bench_rows", read: bench_rows },
     Reader { name: "bench_counts", read: bench_counts },
     Reader { name: "board_log", read: board_log },
-    Reader { name: "stream", read: stream::stream },
+    Reader { name: "stream", read: stream },
 ];
 
 /// A user's data file: samples are complete, finite and scaled, labels are classes, and an error says where.
