@@ -1,10 +1,11 @@
 //! The inner loops of `backpass`, twice: in plain Rust for any platform ([`portable`]), and in the instructions of Cortex-M
 //! cores with a single-precision FPU (Cortex-M4F, M7, M33), which load and store many registers at a time. Rust cannot ask for
 //! those. Both do the same additions and multiplications in the same order, so both give the same bits; firmware in QEMU holds
-//! one against the other.
+//! one against the other. On x86-64 the plain loops of dense layers and of descent are compiled once more for AVX, which is looked for
+//! when they first run.
 //!
 //! The functions of this page are those of the platform. **This is the only `unsafe` in the learner**: each block of
-//! assembly gets pointers from slices whose lengths were checked before it. There is no state and no allocation, and nothing
+//! assembly gets pointers from slices whose lengths were checked before it, and what is compiled for AVX is called where there is AVX. There is no state and no allocation, and nothing
 //! panics: what would reach beyond a slice is not computed.
 //!
 //! Cycles are those of the Cortex-M4F's manual (loads and stores of `n` registers at once take `n + 1`).
@@ -14,10 +15,14 @@
 #[cfg(test)]
 extern crate std;
 
+#[cfg(target_arch = "x86_64")]
+mod avx;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod fpu;
 pub mod portable;
 
+#[cfg(target_arch = "x86_64")]
+pub use avx::{add_outer, add_outer_rows, descend, descend_outer, descend_rows, outer, outer_rows, product};
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 pub use fpu::*;
 #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]

@@ -23,7 +23,8 @@
 //! A pointwise convolution (kernel and stride 1) is the dense kernel on each pixel, and sums as that does: the last `O mod 4`
 //! products of `dx` come after its lanes.
 //!
-//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, against the floor: the loads,
+//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator (`backpass-sim bench "conv2d 8x8x8x16 3x3"
+//! --profile` shows them by function: 61,952 products, of which 10.1 cycles each in the backward pass, calls included), against the floor: the loads,
 //! stores, multiplies and adds above, taken many registers at a time, the weights loaded once for all outputs in registers.
 //!
 //! | | floor | reached |

@@ -17,6 +17,10 @@
 //! then `(lane 0 + lane 2) + (lane 1 + lane 3)`, then the last `O mod 4` products one by one. A 4-wide vector unit and a
 //! scalar core do the same additions. The loops are those of [`backpass_arch`].
 //!
+//! On a computer with plain x86-64 flags a step of 64-32-10 takes 0.75 µs (in place 0.48), one of 640-128-128-8-128-128-640 49 µs (27);
+//! without AVX, 0.89 (0.59) and 54 (32); without tiles of 32 outputs, 1.01 (0.71) and 64 (43). Weights that begin at a cache line change
+//! the second by 4 µs, the first not at all.
+//!
 //! What did not pay: fused multiply-adds (3 cycles against 2, and other bits). A copy of the bias before the products, instead of sums that
 //! start from it. Rust's own loop for the last outputs: a tenth of a step of 64-32-10. The bias as the row of an input that is always 1: a
 //! call costs more than 42 biases do. The rate multiplied into `x` first would save a multiply a weight in place, but not

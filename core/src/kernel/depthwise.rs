@@ -8,7 +8,8 @@
 //!
 //! Channels are taken eight at a time, then one by one; each is a sum of its own.
 //!
-//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, with eight channels in registers:
+//! Cycles for each product on a Cortex-M4F, by the table of its manual, counted in an emulator, with eight channels in registers
+//! (`backpass-sim bench depthwise2d --profile` shows them by function: 7,744 products):
 //!
 //! | | floor | reached in a 3x3 window |
 //! |---|---|---|

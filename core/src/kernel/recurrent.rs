@@ -21,7 +21,7 @@
 //! | a sigmoid | | 87 |
 //! | a hyperbolic tangent | | 120 |
 //!
-//! cycles for each product, or each unit and gate. Worked out, and left: the gradients of weights in one pass over all steps at the
+//! cycles for each product, or each unit and gate (`backpass-sim bench gru --profile` shows them by function: 15,360 products). Worked out, and left: the gradients of weights in one pass over all steps at the
 //! end, with sums in registers, 3.6 for each product and not the 5 or 6 that they are of the 10.5: all `d` would have to be
 //! kept while `h` still is, the gradient of the state takes the place of the state, and sums of weights' gradients would have
 //! to add up in another order than steps are undone.

@@ -9,6 +9,7 @@
 extern crate std;
 
 pub mod anomaly;
+pub mod boards;
 pub mod device;
 pub mod digits;
 pub mod every;

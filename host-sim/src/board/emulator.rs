@@ -36,6 +36,7 @@ fn not_started(source: std::io::Error) -> BoardError {
 pub struct Program {
     image: PathBuf,
     table: Table,
+    counts: bool,
 }
 
 impl Program {
@@ -49,7 +50,13 @@ impl Program {
         let no_log = |reason: String| BoardError::NoLog { path: image.to_owned(), reason };
         let table = Table::parse(&elf).map_err(|error| no_log(error.to_string()))?;
         let table = table.ok_or_else(|| no_log("it has no .defmt section".to_owned()))?;
-        Ok(Self { image: image.to_owned(), table })
+        Ok(Self { image: image.to_owned(), table, counts: false })
+    }
+
+    /// Lets the machine's time pass with its instructions, 128 ns each, instead of with the host's time: its timers count them.
+    #[must_use]
+    pub fn counting(self) -> Self {
+        Self { counts: true, ..self }
     }
 
     /// Starts it on a machine. Files that the program opens on the host are looked for in `folder`, or else in the current one.
@@ -99,6 +106,9 @@ impl Program {
         qemu.args(["-M", machine.name(), "-nographic", "-monitor", "none"]).args(serial);
         qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.counts {
+            qemu.args(["-icount", "shift=7,sleep=off"]);
+        }
         if let Some(folder) = folder {
             qemu.current_dir(folder);
         }

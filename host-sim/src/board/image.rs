@@ -44,6 +44,8 @@ pub enum Image {
     Resume,
     /// Learning from samples that come over the serial line.
     Stream,
+    /// The longest step and the stack of the live applications.
+    Steps,
 }
 
 impl Image {
@@ -57,6 +59,7 @@ impl Image {
             Self::Overflow => "overflow",
             Self::Resume => "resume",
             Self::Stream => "stream",
+            Self::Steps => "steps",
         }
     }
 }
@@ -98,6 +101,25 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
     Ok(target_folder.join(machine.target()).join(profile.name()).join(image.name()))
 }
 
+/// Builds all images of the crate of a real board in `folder`, optimised, and returns the folder they are in.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_for_board(folder: &Path, target: &'static str, target_folder: &Path) -> Result<PathBuf, BoardError> {
+    if !folder.join("Cargo.toml").is_file() {
+        return Err(BoardError::FirmwareMissing { path: folder.to_owned() });
+    }
+    check_target_of(target)?;
+    let mut cargo = command("cargo");
+    cargo.current_dir(folder).args(["build", "--quiet", "--locked", "--release", "--bins", "--target", target]);
+    cargo.arg("--target-dir").arg(target_folder);
+    let output = cargo.output().map_err(|source| BoardError::Start { program: "cargo".to_owned(), source })?;
+    if output.status.success() {
+        return Ok(target_folder.join(target).join(Profile::Release.name()));
+    }
+    Err(BoardError::Build { target, output: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+}
+
 /// Looks for the Rust target of a machine.
 ///
 /// # Errors
@@ -107,7 +129,10 @@ pub fn check_target(machine: Machine) -> Result<(), BoardError> {
 }
 
 /// Looks for a Rust target.
-pub(crate) fn check_target_of(target: &'static str) -> Result<(), BoardError> {
+///
+/// # Errors
+/// As [`check_target`].
+pub fn check_target_of(target: &'static str) -> Result<(), BoardError> {
     let output = command("rustc")
         .args(["--print", "target-libdir", "--target", target])
         .stderr(Stdio::null())

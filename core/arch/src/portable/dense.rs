@@ -3,17 +3,28 @@
 use super::{LANES, TILE, join};
 use crate::{Start, begin, has_rows, negative_zero};
 
+/// Whether the processor has registers for four numbers and more.
+const VECTORS: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+/// Outputs at once where there are vectors: eight registers of four.
+const WIDE: usize = 32;
+
 /// `y[j] = start[j] + Σ x[i] w[i][j]`, `i` rising, zeros of `x` left out. `weight` begins with the first input's weights for all outputs;
 /// from there those of the next input are `stride` further on.
 ///
 /// For each weight: 1 load, 1 multiply, 1 add.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn product(x: &[f32], weight: &[f32], stride: usize, start: Start<'_>, y: &mut [f32]) {
     begin(start, y);
     if !has_rows(x.len(), y.len(), stride, weight.len()) {
         return;
     }
     let mut columns = weight;
-    let (tiles, rest) = y.as_chunks_mut::<TILE>();
+    // An addition takes a processor with vectors some cycles; so many sums at once hide that.
+    let (wide, rest) = if VECTORS { y.as_chunks_mut::<WIDE>() } else { (&mut [][..], y) };
+    for tile in wide {
+        columns = add_tile(x, columns, stride, tile);
+    }
+    let (tiles, rest) = rest.as_chunks_mut::<TILE>();
     for tile in tiles {
         columns = add_tile(x, columns, stride, tile);
     }
@@ -31,6 +42,7 @@ pub fn product(x: &[f32], weight: &[f32], stride: usize, start: Start<'_>, y: &m
 }
 
 /// The outputs whose first weights `columns` begins with; returns the weights from the next output on.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn add_tile<'w, const T: usize>(x: &[f32], columns: &'w [f32], stride: usize, y: &mut [f32; T]) -> &'w [f32] {
     let mut sums = *y;
     // `max` tells the compiler that `chunks` cannot panic.
@@ -50,6 +62,7 @@ fn add_tile<'w, const T: usize>(x: &[f32], columns: &'w [f32], stride: usize, y:
 /// `g[i][j] = x[i] d[j]`, +0.0 where `x[i]` is zero.
 ///
 /// For each weight: 1 multiply, 1 store.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn outer(x: &[f32], dy: &[f32], gradient: &mut [f32]) {
     by_rows(x, dy, gradient, outer_row);
 }
@@ -57,6 +70,7 @@ pub fn outer(x: &[f32], dy: &[f32], gradient: &mut [f32]) {
 /// `g[i][j] += x[i] d[j]`, rows where `x[i]` is zero left as they are.
 ///
 /// For each weight: 1 load, 1 multiply, 1 add, 1 store.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn add_outer(x: &[f32], dy: &[f32], gradient: &mut [f32]) {
     by_rows(x, dy, gradient, add_outer_row);
 }
@@ -64,11 +78,13 @@ pub fn add_outer(x: &[f32], dy: &[f32], gradient: &mut [f32]) {
 /// `w[i][j] = w[i][j] - rate (x[i] d[j])`, rows where `x[i]` is zero left as they are.
 ///
 /// For each weight: 1 load, 2 multiplies, 1 subtraction, 1 store.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn descend_outer(x: &[f32], dy: &[f32], weight: &mut [f32], rate: f32) {
     by_rows(x, dy, weight, |row, x, dy| descend_outer_row(row, x, dy, rate));
 }
 
 /// Calls `step` for each row of a matrix `[x.len()][dy.len()]`; for none, if it has not so many.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn by_rows(x: &[f32], dy: &[f32], matrix: &mut [f32], step: impl Fn(&mut [f32], f32, &[f32])) {
     if x.len().saturating_mul(dy.len()) <= matrix.len() {
         // `max` tells the compiler that the chunks cannot panic.
@@ -78,6 +94,7 @@ fn by_rows(x: &[f32], dy: &[f32], matrix: &mut [f32], step: impl Fn(&mut [f32], 
     }
 }
 
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn outer_row(row: &mut [f32], x: f32, dy: &[f32]) {
     if x == 0.0 {
         row.fill(0.0);
@@ -86,12 +103,14 @@ fn outer_row(row: &mut [f32], x: f32, dy: &[f32]) {
     }
 }
 
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn add_outer_row(row: &mut [f32], x: f32, dy: &[f32]) {
     if x != 0.0 {
         row.iter_mut().zip(dy).for_each(|(g, d)| *g += x * d);
     }
 }
 
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn descend_outer_row(row: &mut [f32], x: f32, dy: &[f32], rate: f32) {
     if x != 0.0 {
         row.iter_mut().zip(dy).for_each(|(w, d)| *w -= rate * (x * d));
@@ -102,6 +121,7 @@ fn descend_outer_row(row: &mut [f32], x: f32, dy: &[f32], rate: f32) {
 /// then `(lane 0 + lane 2) + (lane 1 + lane 3)`, then the last products one by one.
 ///
 /// For each weight: 2 loads, 1 multiply, 1 add.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn dot(weight: &[f32], dy: &[f32]) -> f32 {
     let ((rows, row_rest), (dys, dy_rest)) = (weight.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
     let mut lanes = [0.0; LANES];
@@ -118,6 +138,7 @@ pub fn dot(weight: &[f32], dy: &[f32]) -> f32 {
 /// becomes zero.
 ///
 /// For each weight: 2 loads, 2 multiplies, 1 add, 1 store.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn outer_rows(x: &mut [f32], weight: &[f32], dy: &[f32], gradient: &mut [f32]) {
     for_each_row(x, weight, dy, gradient, |x, row, gradient| {
         if x == 0.0 {
@@ -131,6 +152,7 @@ pub fn outer_rows(x: &mut [f32], weight: &[f32], dy: &[f32], gradient: &mut [f32
 /// [`outer_rows`], but `g[j] += x d[j]`, and rows of the gradient where `x` is zero stay.
 ///
 /// For each weight: 3 loads, 2 multiplies, 2 adds, 1 store.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn add_outer_rows(x: &mut [f32], weight: &[f32], dy: &[f32], gradient: &mut [f32]) {
     for_each_row(x, weight, dy, gradient, |x, row, gradient| {
         if x == 0.0 { 0.0 } else { dot_and(row, dy, gradient, |g, _, d| *g += x * d) }
@@ -138,6 +160,7 @@ pub fn add_outer_rows(x: &mut [f32], weight: &[f32], dy: &[f32], gradient: &mut 
 }
 
 /// Calls `row` with each `x` and its rows, and puts what it gives in the place of an `x` that is not zero.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn for_each_row(
     x: &mut [f32],
     weight: &[f32],
@@ -158,6 +181,7 @@ fn for_each_row(
     }
 }
 
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn dot_and(weight: &[f32], dy: &[f32], gradient: &mut [f32], step: impl Fn(&mut f32, f32, f32)) -> f32 {
     let ((rows, row_rest), (dys, dy_rest)) = (weight.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
     let (gradients, gradient_rest) = gradient.as_chunks_mut::<LANES>();
@@ -176,6 +200,7 @@ fn dot_and(weight: &[f32], dy: &[f32], gradient: &mut [f32], step: impl Fn(&mut 
 /// `w[j] = w[j] - rate (x d[j])` with `x` as it was; in one pass. -0.0 stands for a product of +0.0. Where `x` is zero, all stays.
 ///
 /// For each weight: 2 loads, 3 multiplies, 2 adds, 1 store.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn descend_rows(x: &mut [f32], weight: &mut [f32], dy: &[f32], rate: f32) {
     if dy.is_empty() || x.len().saturating_mul(dy.len()) > weight.len() {
         return;
@@ -187,6 +212,7 @@ pub fn descend_rows(x: &mut [f32], weight: &mut [f32], dy: &[f32], rate: f32) {
     }
 }
 
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn dot_and_descend(weight: &mut [f32], dy: &[f32], x: f32, rate: f32) -> f32 {
     let ((rows, row_rest), (dys, dy_rest)) = (weight.as_chunks_mut::<LANES>(), dy.as_chunks::<LANES>());
     let mut lanes = [0.0; LANES];
@@ -202,6 +228,7 @@ fn dot_and_descend(weight: &mut [f32], dy: &[f32], x: f32, rate: f32) -> f32 {
 }
 
 /// Joins the lanes and adds the last products.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn finish(lanes: [f32; LANES], row_rest: &[f32], dy_rest: &[f32]) -> f32 {
     let mut sum = join(lanes);
     for (w, d) in row_rest.iter().zip(dy_rest) {

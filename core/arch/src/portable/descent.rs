@@ -6,6 +6,7 @@ use crate::Descent;
 /// A [`Descent`] step for each weight.
 ///
 /// For each: 2 loads, 1 multiply and up to 3 more, 1 subtraction and perhaps 1 add, 1 store.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub fn descend(weight: &mut [f32], gradient: &[f32], step: Descent) {
     let Descent { keep, rate, scale, l2 } = step;
     let weights = weight.iter_mut().zip(gradient);

@@ -78,7 +78,7 @@ impl<P: OutputPin, F: OutputPin, const N: usize> Display for Leds<P, F, N> {
             set(pin, is_lit);
         }
         set(&mut self.fault, face.fault);
-        delay.delay_us(microseconds);
+        wait(delay, microseconds);
     }
 }
 
@@ -157,7 +157,14 @@ impl<R: OutputPin, C: OutputPin> Display for Matrix<R, C> {
                 set(row, false);
             }
         }
-        delay.delay_us(remaining);
+        wait(delay, remaining);
+    }
+}
+
+/// Some hardware timers never end a delay of 0.
+fn wait(delay: &mut impl DelayNs, microseconds: u32) {
+    if microseconds > 0 {
+        delay.delay_us(microseconds);
     }
 }
 

@@ -3,15 +3,18 @@
 //! A board's binary fills in [`Parts`] once: a [`Sensor`] (for two published drivers it is in [`sensors`]), two buttons, a
 //! [`Display`], a clock, a delay and a flash. The host twin fills them in with simulated parts.
 
+mod counter;
 mod display;
 mod event;
 mod feed;
 mod pace;
 mod press;
+pub mod rom_flash;
 mod sensor;
 #[cfg(any(feature = "lsm303agr", feature = "mpu6050"))]
 pub mod sensors;
 
+pub use counter::ShortCounter;
 pub use display::{Display, Face, Leds, Matrix, Sign};
 pub use event::{Fault, PushButton, SaveError};
 pub(crate) use feed::{Feed, Reading};

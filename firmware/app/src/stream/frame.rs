@@ -97,13 +97,16 @@ impl<'f> Frame<'f> {
     }
 }
 
+/// Hands the numbers behind a message, part by part, to what it is given.
+pub type Numbers<'n> = &'n mut dyn FnMut(&mut dyn FnMut(&[f32]));
+
 /// Writes a frame into `buffer`, the zero at its end included, and returns its length; `None` if it has no room.
 pub fn write<M: Serialize>(
     buffer: &mut [u8],
     direction: Direction,
     (session, number): (u32, u32),
     message: &M,
-    numbers: &mut dyn FnMut(&mut dyn FnMut(&[f32])),
+    numbers: Numbers<'_>,
 ) -> Option<usize> {
     let mut scratch = [0; MESSAGE];
     let message = postcard::to_slice(message, &mut scratch).ok()?;

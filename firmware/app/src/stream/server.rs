@@ -287,7 +287,7 @@ impl Answer<'_> {
         self.put_with(response, &mut |_| {});
     }
 
-    fn put_with(&mut self, response: Response, numbers: &mut dyn FnMut(&mut dyn FnMut(&[f32]))) {
+    fn put_with(&mut self, response: Response, numbers: frame::Numbers<'_>) {
         // That there is room was checked by the compiler, and for parameters before.
         let length = frame::write(self.buffer, Direction::Response, self.key, &response, numbers);
         self.sent = length.map(|length| (response, length));

@@ -77,12 +77,15 @@ fn boot(image: &[u8]) {
 }
 
 fn image() -> Vec<u8> {
-    let (mut flash, mut learner) = (Flash::new(2), Subject::new(2));
-    for samples in [4, 5] {
-        learner.train(samples);
-        learner.save(&mut flash).expect("it can be saved");
-    }
-    flash.bytes().to_vec()
+    DEVICE.with_borrow_mut(|learner| {
+        let mut flash = Flash::new(2);
+        learner.reset();
+        for samples in [4, 5] {
+            learner.train(samples);
+            learner.save(&mut flash).expect("it can be saved");
+        }
+        flash.bytes().to_vec()
+    })
 }
 
 /// Puts a slot's checksums right, as far as its lengths lead to them.

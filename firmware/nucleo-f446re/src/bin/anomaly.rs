@@ -1,0 +1,16 @@
+//! Watches for anomalies: see the README.
+
+#![no_std]
+#![no_main]
+
+use backpass_app::anomaly::{Ram, Window6};
+use backpass_app::boards::{ANOMALY, run_anomaly};
+use cortex_m_rt::entry;
+use static_cell::ConstStaticCell;
+
+static RAM: ConstStaticCell<Ram<6, Window6>> = ConstStaticCell::new(Ram::new());
+
+#[entry]
+fn main() -> ! {
+    run_anomaly(RAM.take(), ANOMALY, backpass_nucleo_f446re::start())
+}
