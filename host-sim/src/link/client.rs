@@ -78,6 +78,9 @@ pub struct Trained {
     pub counters: Counters,
 }
 
+/// Session, number, message and numbers of an answer.
+type Answer = (u32, u32, Response, Vec<f32>);
+
 /// A board at the other end of a line.
 #[derive(Debug)]
 pub struct Client<L> {
@@ -209,7 +212,7 @@ impl<L: Line> Client<L> {
         Err(LinkError::NoAnswer { tries: self.tries })
     }
 
-    fn receive(&mut self, end: Instant) -> Result<Option<(u32, u32, Response, Vec<f32>)>, LinkError> {
+    fn receive(&mut self, end: Instant) -> Result<Option<Answer>, LinkError> {
         loop {
             // One byte at a time: what follows a frame stays on the line.
             let mut byte = [0];
