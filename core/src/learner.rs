@@ -303,6 +303,19 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
         if self.memory.counters.pending > 0 { Some(&self.memory.gradients) } else { None }
     }
 
+    /// The parameters, to be changed, and the gradients' arrays as working memory: a place for weights that arrive piece by piece, say, with
+    /// no second copy of the parameters. `None` while samples are pending, whose gradient lies there.
+    ///
+    /// What stands in the second is of no use at first, whatever is left in it is of no consequence, and the next
+    /// [`observe`](Self::observe) overwrites it.
+    pub const fn params_and_scratch(&mut self) -> Option<[&mut N::Params; 2]> {
+        if self.memory.counters.pending > 0 {
+            return None;
+        }
+        self.memory.bounds.values += f32::INFINITY;
+        Some([&mut self.memory.params, &mut self.memory.gradients])
+    }
+
     /// The optimizer's moments, in copies of the parameters.
     pub fn moments(&self) -> &[N::Params] {
         self.memory.moments.as_ref()

@@ -48,9 +48,11 @@ fn main() {
     for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
-    println!("cargo::rustc-check-cfg=cfg(small)");
-    if target == "thumbv6m-none-eabi" {
-        println!("cargo::rustc-cfg=small");
+    println!("cargo::rustc-check-cfg=cfg(small, trustzone)");
+    match target.as_str() {
+        "thumbv6m-none-eabi" => println!("cargo::rustc-cfg=small"),
+        "thumbv8m.main-none-eabihf" => println!("cargo::rustc-cfg=trustzone"),
+        _ => {}
     }
     println!("cargo::rerun-if-changed=build.rs");
 }

@@ -19,18 +19,7 @@ pub(crate) fn describe<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?
     memory: &Memory<N, X, O>,
     extra: &mut E,
 ) -> (Contents, Option<Part>) {
-    let mut network = Fingerprint::new().text("f32");
-    N::names(&mut |name| network = network.text(name));
-    memory.params.visit(None, &mut |name, values| {
-        let mut text = Text(network);
-        // Fingerprints have no errors.
-        let _ = write!(text, "{name}");
-        let mut axes = 0;
-        name.axes(&mut |_| axes += 1);
-        network = text.0.bytes(&[0]).number(values.len()).number(axes);
-        name.axes(&mut |length| network = network.number(length));
-    });
-
+    let network = network_fingerprint::<N, X>(&memory.params);
     let mut words = 0;
     let mut state = memory.state;
     state.words(&mut |_| words += 1);
@@ -72,6 +61,32 @@ pub(crate) fn describe<N: Layer<X>, X: Tensor, O: Training<N, X>, E: Persist + ?
         (!valid).then_some(Part::Extra)
     };
     (contents, invalid)
+}
+
+/// The fingerprint of a network, by which a checkpoint knows whose it is: FNV-1a over `f32`, the names of its layers, and the name, length
+/// and axes of each array of its parameters. It says nothing of their values.
+///
+/// ```
+/// use backpass::checkpoint::network_fingerprint;
+/// use backpass::{Dense, Relu, Zero, Layer};
+/// type Net = (Dense<3>, Relu);
+/// type Other = (Dense<4>, Relu);
+/// let (one, other) = (<Net as Layer<[f32; 2]>>::Params::ZERO, <Other as Layer<[f32; 2]>>::Params::ZERO);
+/// assert_ne!(network_fingerprint::<Net, [f32; 2]>(&one), network_fingerprint::<Other, [f32; 2]>(&other));
+/// ```
+pub fn network_fingerprint<N: Layer<X>, X>(params: &N::Params) -> Fingerprint {
+    let mut network = Fingerprint::new().text("f32");
+    N::names(&mut |name| network = network.text(name));
+    params.visit(None, &mut |name, values| {
+        let mut text = Text(network);
+        // Fingerprints have no errors.
+        let _ = write!(text, "{name}");
+        let mut axes = 0;
+        name.axes(&mut |_| axes += 1);
+        network = text.0.bytes(&[0]).number(values.len()).number(axes);
+        name.axes(&mut |length| network = network.number(length));
+    });
+    network
 }
 
 /// Writes a part.

@@ -117,6 +117,7 @@ pub mod image;
 pub mod persist;
 pub mod store;
 
+pub use content::network_fingerprint;
 pub use error::{Error, Part};
 pub use fingerprint::Fingerprint;
 pub use image::Image;

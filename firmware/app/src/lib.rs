@@ -20,6 +20,7 @@ pub mod mlperf_tiny;
 pub mod ram_flash;
 pub mod resume;
 pub mod session;
+pub mod stream;
 pub mod workloads;
 
 pub use fingerprint::parameters_crc32;

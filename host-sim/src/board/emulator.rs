@@ -1,7 +1,8 @@
 //! Runs an image in QEMU and decodes its log.
 
 use std::collections::VecDeque;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -13,6 +14,8 @@ use defmt_decoder::{DecodeError, StreamDecoder, Table};
 use super::{BoardError, Machine};
 
 const QEMU: &str = "qemu-system-arm";
+/// How long QEMU may take to connect the serial line.
+const CONNECTING: Duration = Duration::from_secs(20);
 
 /// Looks for QEMU.
 pub(super) fn check() -> Result<(), BoardError> {
@@ -23,7 +26,7 @@ pub(super) fn check() -> Result<(), BoardError> {
 
 fn not_started(source: std::io::Error) -> BoardError {
     match source.kind() {
-        std::io::ErrorKind::NotFound => BoardError::QemuMissing,
+        ErrorKind::NotFound => BoardError::QemuMissing,
         _ => BoardError::Start { program: QEMU.to_owned(), source },
     }
 }
@@ -61,10 +64,46 @@ impl Program {
     /// # Errors
     /// [`BoardError::QemuMissing`] or [`BoardError::Start`].
     pub fn start(&self, machine: Machine, folder: Option<&Path>) -> Result<Emulation<'_>, BoardError> {
+        self.launch(machine, folder, &["-serial", "null"])
+    }
+
+    /// Starts it like [`start`](Self::start), with the board's first serial port (UART 0) on a connection of its own: what the
+    /// board sends can be read from it, what is written to it the board receives. No byte is lost on the way.
+    ///
+    /// # Errors
+    /// [`BoardError::QemuMissing`], [`BoardError::Start`], or [`BoardError::Line`] if QEMU does not connect.
+    pub fn start_with_serial_line(
+        &self,
+        machine: Machine,
+        folder: Option<&Path>,
+    ) -> Result<(Emulation<'_>, TcpStream), BoardError> {
+        let line = |source| BoardError::Line { source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(line)?;
+        let port = listener.local_addr().map_err(line)?.port();
+        let device = format!("socket,id=line,host=127.0.0.1,port={port},nodelay=on");
+        let emulation = self.launch(machine, folder, &["-chardev", &device, "-serial", "chardev:line"])?;
+        listener.set_nonblocking(true).map_err(line)?;
+        let end = Instant::now() + CONNECTING;
+        let stream = loop {
+            match listener.accept() {
+                Ok((stream, _)) => break stream,
+                Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < end => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Err(source) => return Err(line(source)),
+            }
+        };
+        stream.set_nonblocking(false).map_err(line)?;
+        // A byte that waits for others costs 40 ms.
+        stream.set_nodelay(true).map_err(line)?;
+        Ok((emulation, stream))
+    }
+
+    fn launch(&self, machine: Machine, folder: Option<&Path>, serial: &[&str]) -> Result<Emulation<'_>, BoardError> {
         let image = std::path::absolute(&self.image)
             .map_err(|source| BoardError::Unreadable { path: self.image.clone(), source })?;
         let mut qemu = Command::new(QEMU);
-        qemu.args(["-M", machine.name(), "-nographic", "-monitor", "none", "-serial", "null"]);
+        qemu.args(["-M", machine.name(), "-nographic", "-monitor", "none"]).args(serial);
         qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if self.counts {

@@ -42,6 +42,8 @@ pub enum Image {
     Overflow,
     /// Learning that goes on from checkpoints in a file.
     Resume,
+    /// Learning from samples that come over the serial line.
+    Stream,
     /// The longest step and the stack of the live applications.
     Steps,
 }
@@ -56,6 +58,7 @@ impl Image {
             Self::Stack => "stack",
             Self::Overflow => "overflow",
             Self::Resume => "resume",
+            Self::Stream => "stream",
             Self::Steps => "steps",
         }
     }

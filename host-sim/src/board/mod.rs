@@ -46,6 +46,12 @@ pub enum BoardError {
         /// Why.
         source: std::io::Error,
     },
+    /// The serial line of the board is not there.
+    #[error("QEMU did not connect the board's serial line: {source}")]
+    Line {
+        /// Why.
+        source: std::io::Error,
+    },
     /// Cargo failed.
     #[error("cargo could not build the firmware for {target}:\n{output}")]
     Build {

@@ -8,6 +8,7 @@ mod live;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
+mod stream;
 mod train;
 
 use std::error::Error;
@@ -41,6 +42,8 @@ enum Command {
     Gesture(gesture::Gesture),
     /// Let a simulated board learn what is normal, and find what is not.
     Anomaly(anomaly::Anomaly),
+    /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
+    Stream(stream::Stream),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -55,6 +58,7 @@ impl Cli {
             Command::Bench(bench) => bench.run(),
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
+            Command::Stream(stream) => stream.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }

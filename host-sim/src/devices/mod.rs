@@ -7,6 +7,7 @@
 //! | [`StAccelerometer`] | LSM303AGR and LIS3DH | play a [`Motion`]; stop its data |
 //! | [`Mpu6050`] | accelerometer and gyroscope | the same |
 //! | [`Button`], [`Led`], [`LedMatrix`] | pins | press it; look at it |
+//! | [`SerialLine`] | a serial line | let frames be lost, damaged, doubled, late |
 //!
 //! The sensors are simulated register by register, so that the published drivers run against them as they are:
 //!
@@ -35,6 +36,7 @@ mod clock;
 mod motion;
 mod mpu6050;
 mod pins;
+mod serial_line;
 mod st_accelerometer;
 
 pub use bus::{Bus, BusError, Fault, I2cDevice};
@@ -42,4 +44,5 @@ pub use clock::Clock;
 pub use motion::{Motion, Playback, STANDARD_GRAVITY};
 pub use mpu6050::Mpu6050;
 pub use pins::{Button, Led, LedMatrix, MatrixPin, PinBroken};
+pub use serial_line::{FaultyChannel, LineFaults, SerialLine};
 pub use st_accelerometer::StAccelerometer;

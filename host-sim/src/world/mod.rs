@@ -8,6 +8,7 @@ mod board;
 mod csv;
 pub mod gesture;
 pub mod recordings;
+pub mod stream;
 
 pub use self::csv::{CsvError, CsvRecording};
 pub use board::{Board, BoardParts, BoardSensor, Flash};

@@ -4,6 +4,7 @@
 //! corpus and with seeded mutations of it, everywhere and in the same way.
 
 mod checkpoint;
+mod stream;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use backpass::Rng;
 
 pub use checkpoint::{raw as checkpoint, sealed as checkpoint_sealed};
+pub use stream::stream;
 
 use super::{Check, CheckError, Effort, Progress, Tally};
 use crate::bench::{self, Counts};
@@ -41,6 +43,7 @@ pub const READERS: &[Reader] = &[
     Reader { name: "bench_rows", read: bench_rows },
     Reader { name: "bench_counts", read: bench_counts },
     Reader { name: "board_log", read: board_log },
+    Reader { name: "stream", read: stream },
 ];
 
 /// A user's data file: samples are complete, finite and scaled, labels are classes, and an error says where.
