@@ -108,12 +108,12 @@ fn weights_and_checkpoints() -> Result<()> {
 }
 
 fn emulated() -> Result<()> {
-    let samples = samples(120);
+    let samples = samples(60);
     let image = board::build(Image::Stream, MACHINE, Profile::Release, &board::firmware_folder())?;
     let program = Program::load(&image)?;
     let (emulation, line) = program.start_with_serial_line(MACHINE, None)?;
     let mut client = Client::connect(Faulty::new(line, BAD, 3))?;
-    client.set_patience(Duration::from_millis(500), 100);
+    client.set_patience(Duration::from_millis(150), 100);
     assert_eq!(over(&mut client, &samples)?, direct(&samples));
     let mut memory = TwinMemory::new();
     let mut twin = Client::connect(Twin::new(&mut memory))?;

@@ -19,6 +19,7 @@ pub mod live;
 pub mod mlperf_tiny;
 pub mod ram_flash;
 pub mod resume;
+pub mod scene;
 pub mod session;
 pub mod stream;
 pub mod workloads;

@@ -44,6 +44,8 @@ pub enum Image {
     Resume,
     /// Learning from samples that come over the serial line.
     Stream,
+    /// The live applications, played from moments that come over the serial line.
+    Scene,
     /// The longest step and the stack of the live applications.
     Steps,
 }
@@ -59,6 +61,7 @@ impl Image {
             Self::Overflow => "overflow",
             Self::Resume => "resume",
             Self::Stream => "stream",
+            Self::Scene => "scene",
             Self::Steps => "steps",
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backpass::stream::Storage;
 use backpass_app::anomaly::{Anomaly, Event, HOP, Input, ROWS, Ram, Settings, Window3, Window6};
 use backpass_app::device::{Face, Sensor};
-use backpass_app::parameters_crc32;
+use backpass_app::{parameters_crc32, scene};
 
 use crate::world::board::{Board, BoardSensor};
 use crate::world::recordings::{self, SHOULDER_EXERCISES_RATE};
@@ -340,6 +340,13 @@ fn script(scenario: &Scenario, settings: Settings) -> Vec<([f32; 6], Part)> {
         notice + learning + 2 * scenario.drifted.len()
     }));
     script
+}
+
+/// A scenario as moments to be [played](backpass_app::scene), row by row: what the sensor feels is what it measures.
+#[must_use]
+pub fn moments(scenario: &Scenario, settings: Settings) -> Vec<scene::Moment> {
+    let moment = |(row, _)| scene::Moment { row, button_a: false, button_b: false };
+    script(scenario, settings).into_iter().map(moment).collect()
 }
 
 /// The people in [`shoulder_exercises`](recordings::shoulder_exercises).

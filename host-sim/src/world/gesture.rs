@@ -5,7 +5,7 @@ use std::time::Duration;
 use backpass::stream::Storage;
 use backpass_app::device::{Face, Sensor};
 use backpass_app::gesture::{Event, Gesture, HOP, Input, ROWS, Ram, Settings, Window3, Window6};
-use backpass_app::parameters_crc32;
+use backpass_app::{parameters_crc32, scene};
 
 use crate::world::board::{Board, BoardSensor};
 use crate::world::recordings::Recording;
@@ -270,6 +270,17 @@ impl Outcome {
             _ => {}
         }
     }
+}
+
+/// A scenario as moments to be [played](backpass_app::scene), row by row: what the sensor feels is what it measures.
+#[must_use]
+pub fn moments(scenario: &Scenario) -> Vec<scene::Moment> {
+    let moment = |row: &Row| scene::Moment {
+        row: row.motion,
+        button_a: matches!(row.doing, Doing::Teaching { .. }),
+        button_b: row.doing == Doing::NextClass,
+    };
+    Script::new(scenario).rows.iter().map(moment).collect()
 }
 
 /// What the person does in a row's time.

@@ -1,0 +1,220 @@
+//! The live applications, played from moments that come from elsewhere: what a board must take for the same, bit for bit, as the host
+//! twin, although neither has a sensor.
+
+use core::cell::Cell;
+use core::convert::Infallible;
+use core::fmt::{self, Write};
+
+use backpass::checkpoint::Store;
+use crc::{CRC_32_ISO_HDLC, Crc, Digest, NoTable};
+use embedded_hal::delay::DelayNs;
+use embedded_hal::digital::{ErrorType, InputPin};
+use embedded_storage::nor_flash::NorFlash;
+
+use crate::device::{Clock, Display, Face, Parts, Sensor, SensorError};
+use crate::{anomaly, gesture, parameters_crc32};
+
+/// Channels of the sensor.
+pub const CHANNELS: usize = 6;
+/// Bytes of a moment on a line.
+pub const BYTES: usize = 1 + 4 * CHANNELS;
+/// What stands for the end in the place of a moment.
+pub const END: [u8; BYTES] = [0xff; BYTES];
+/// Bytes of flash that the applications need.
+pub const FLASH: u32 = 1 << 17;
+
+/// How gestures are learned: from 10 rows a second.
+pub const GESTURE: gesture::Settings = gesture::Settings::at_rate(10);
+/// How anomalies are: from 25 rows a second, after 30 seconds.
+pub const ANOMALY: anomaly::Settings = anomaly::Settings::at_rate(25, 30);
+
+/// RAM of the gesture application.
+pub type GestureRam = gesture::Ram<CHANNELS, 4, gesture::Window6>;
+/// RAM of the anomaly application.
+pub type AnomalyRam = anomaly::Ram<CHANNELS, anomaly::Window6>;
+
+/// What the world is like in a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moment {
+    /// What the sensor measures.
+    pub row: [f32; CHANNELS],
+    /// Whether button A is held.
+    pub button_a: bool,
+    /// Whether button B is held.
+    pub button_b: bool,
+}
+
+impl Moment {
+    /// A byte of buttons, A being bit 0 and B bit 1, then the row, little-endian.
+    pub fn to_bytes(&self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        let [buttons, row @ ..] = &mut bytes;
+        *buttons = u8::from(self.button_a) | u8::from(self.button_b) << 1;
+        for (bytes, value) in row.as_chunks_mut().0.iter_mut().zip(self.row) {
+            *bytes = value.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// The moment in these bytes; `None` at the end.
+    pub fn from_bytes(bytes: &[u8; BYTES]) -> Option<Self> {
+        let [buttons, rest @ ..] = bytes;
+        let mut row = [0.0; CHANNELS];
+        for (value, bytes) in row.iter_mut().zip(rest.as_chunks().0) {
+            *value = f32::from_le_bytes(*bytes);
+        }
+        (*bytes != END).then_some(Self { row, button_a: buttons & 1 != 0, button_b: buttons & 2 != 0 })
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Played {
+    /// What the application told of.
+    pub events: u32,
+    /// The CRC-32 of all of that, in words, with every digit of every number.
+    pub events_crc32: u32,
+    /// The CRC-32 of the parameters at the end.
+    pub parameters_crc32: u32,
+}
+
+/// Plays the gesture application, from what is in flash on.
+pub fn play_gesture<F: NorFlash>(
+    ram: &mut GestureRam,
+    store: &mut Store<F>,
+    mut next: impl FnMut() -> Option<Moment>,
+) -> Played {
+    let (world, mut told) = (World::new(), Told::new());
+    let mut parts = world.parts();
+    let mut application = gesture::Gesture::new(ram, GESTURE);
+    application.start(store, &mut |event| told.note(&event));
+    while let Some(moment) = next() {
+        world.0.set(moment);
+        application.step(&mut parts, store, &mut |event| told.note(&event));
+    }
+    told.played(parameters_crc32(application.learner().params()))
+}
+
+/// Plays the anomaly application, from what is in flash on.
+pub fn play_anomaly<F: NorFlash>(
+    ram: &mut AnomalyRam,
+    store: &mut Store<F>,
+    mut next: impl FnMut() -> Option<Moment>,
+) -> Played {
+    let (world, mut told) = (World::new(), Told::new());
+    let mut parts = world.parts();
+    let mut application = anomaly::Anomaly::new(ram, ANOMALY);
+    application.start(store, &mut |event| told.note(&event));
+    while let Some(moment) = next() {
+        world.0.set(moment);
+        application.step(&mut parts, store, &mut |event| told.note(&event));
+    }
+    told.played(parameters_crc32(application.learner().params()))
+}
+
+static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+
+struct Told {
+    digest: Digest<'static, u32, NoTable>,
+    events: u32,
+}
+
+impl Told {
+    fn new() -> Self {
+        Self { digest: CRC.digest(), events: 0 }
+    }
+
+    fn note(&mut self, event: &impl fmt::Debug) {
+        self.events = self.events.saturating_add(1);
+        // It cannot fail: nothing that is written to does.
+        let _ = writeln!(self, "{event:?}");
+    }
+
+    fn played(self, parameters_crc32: u32) -> Played {
+        Played { events: self.events, events_crc32: self.digest.finalize(), parameters_crc32 }
+    }
+}
+
+impl Write for Told {
+    fn write_str(&mut self, words: &str) -> fmt::Result {
+        self.digest.update(words.as_bytes());
+        Ok(())
+    }
+}
+
+struct World(Cell<Moment>);
+
+type WorldParts<'w> = Parts<&'w World, Button<'w>, Button<'w>, Dark, Still, Still>;
+
+impl World {
+    const fn new() -> Self {
+        Self(Cell::new(Moment { row: [0.0; CHANNELS], button_a: false, button_b: false }))
+    }
+
+    fn parts(&self) -> WorldParts<'_> {
+        let button = |held| Button { world: self, held };
+        let (button_a, button_b) = (button(|moment| moment.button_a), button(|moment| moment.button_b));
+        Parts { sensor: self, button_a, button_b, display: Dark, clock: Still, delay: Still }
+    }
+}
+
+impl Sensor<CHANNELS> for &World {
+    fn start(&mut self) -> Result<(), SensorError> {
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<[f32; CHANNELS], SensorError> {
+        Ok(self.0.get().row)
+    }
+}
+
+struct Button<'w> {
+    world: &'w World,
+    held: fn(&Moment) -> bool,
+}
+
+impl ErrorType for Button<'_> {
+    type Error = Infallible;
+}
+
+impl InputPin for Button<'_> {
+    fn is_high(&mut self) -> Result<bool, Infallible> {
+        self.is_low().map(|low| !low)
+    }
+
+    fn is_low(&mut self) -> Result<bool, Infallible> {
+        Ok((self.held)(&self.world.0.get()))
+    }
+}
+
+/// Shows nothing.
+struct Dark;
+
+impl Display for Dark {
+    fn show(&mut self, _: &Face, _: &mut impl DelayNs, _: u32) {}
+}
+
+/// No time passes: a moment is as long as the step.
+struct Still;
+
+impl Clock for Still {
+    fn microseconds(&mut self) -> u64 {
+        0
+    }
+}
+
+impl DelayNs for Still {
+    fn delay_ns(&mut self, _: u32) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_survives_the_line() {
+        let moment = Moment { row: [1.0, -2.5, 3.25, 0.0, -0.0, 1e-30], button_a: true, button_b: false };
+        assert_eq!(Moment::from_bytes(&moment.to_bytes()), Some(moment));
+        assert_eq!(Moment::from_bytes(&END), None);
+    }
+}
