@@ -41,7 +41,8 @@
 //! let mut store = Store::new(flash, 0x4000..0x8000)?;
 //! match store.load(&mut learner, &mut rng) {
 //!     Ok(_) => {}                                      // goes on from there
-//!     Err(Error::NoCheckpoint) => learner.initialize(1), // the first start
+//!     // The first start, or a first save that was cut short.
+//!     Err(Error::NoCheckpoint | Error::Damaged { .. }) => learner.initialize(1),
 //!     Err(error) => panic!("{error}"),
 //! }
 //! learner.train(&[1.0, 2.0, 3.0, 4.0], &2)?;
@@ -73,7 +74,8 @@
 //!
 //! * **Power may be lost at any time**, within a write or an erase too: the next start finds the newest checkpoint that was
 //!   committed, whole. A save never touches it. It erases the other slot, writes all but the commit record, reads all back, and writes
-//!   the commit record last; a slot counts only if that is whole and every checksum is right.
+//!   the commit record last; a slot counts only if that is whole and every checksum is right. Where the first save of all is cut
+//!   short there is none yet: what is left of it is [`Error::Damaged`], as nobody can tell it from one that was whole.
 //! * **What is damaged is not loaded.** Header and body have a CRC-32, which finds every burst of up to 32 bits and every error of up to
 //!   three bits in checkpoints of up to 11 KB (Koopman's tables); anything else, such as the random bits that an erase cut short may leave, passes once
 //!   in 2^32 — and must then also have a whole header and commit record. If the newer slot is damaged, the older one is loaded.
