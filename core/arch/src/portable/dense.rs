@@ -260,7 +260,9 @@ mod tests {
 
     #[test]
     fn a_product_sums_in_the_documented_order_for_every_width_and_stride() {
-        for (outputs, inputs, extra) in (0..40).flat_map(|o| [(o, 0, 0), (o, 1, 2), (o, 5, 0), (o, 6, 3)]) {
+        // Every kind of tile; an interpreter has no time for all widths.
+        let widths = (0..40).step_by(if cfg!(miri) { 13 } else { 1 });
+        for (outputs, inputs, extra) in widths.flat_map(|o| [(o, 0, 0), (o, 1, 2), (o, 5, 0), (o, 6, 3)]) {
             let stride = outputs + extra;
             let (x, w, b) = (numbers(1, inputs), numbers(2, inputs * stride), numbers(3, outputs));
             for (start, first) in
