@@ -1,4 +1,4 @@
-//! Links with the board's memory map.
+//! The build script of each board: links with its memory map.
 
 fn main() {
     println!("cargo::rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
@@ -7,5 +7,5 @@ fn main() {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
     println!("cargo::rerun-if-changed=memory.x");
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=../link.rs");
 }
