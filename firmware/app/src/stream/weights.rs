@@ -1,5 +1,7 @@
 //! Parameters in pieces.
 
+use core::ops::Range;
+
 use backpass::Params;
 
 use super::message::Refusal;
@@ -12,30 +14,31 @@ pub(super) struct Transfer {
     pub(super) next: u32,
 }
 
+/// Which of an array's `len` numbers, the first of which is number `at` of all, are among the `count` from `offset` on.
+fn among(offset: usize, count: usize, at: usize, len: usize) -> Range<usize> {
+    let from = offset.saturating_sub(at).min(len);
+    from..offset.saturating_add(count).saturating_sub(at).min(len)
+}
+
 /// Calls `visitor` with the parts of the parameters from `offset` on.
 pub(super) fn read<P: Params>(params: &P, offset: usize, count: usize, visitor: &mut dyn FnMut(&[f32])) {
     let mut at = 0_usize;
     params.visit(None, &mut |_, values| {
-        let from = offset.saturating_sub(at).min(values.len());
-        let to = offset.saturating_add(count).saturating_sub(at).min(values.len());
-        visitor(values.get(from..to).unwrap_or_default());
+        visitor(values.get(among(offset, count, at, values.len())).unwrap_or_default());
         at = at.saturating_add(values.len());
     });
 }
 
 /// Writes numbers to the places from `offset` on.
 pub(super) fn write<P: Params>(staged: &mut P, offset: usize, numbers: &[[u8; 4]]) {
-    let (mut at, end) = (0_usize, offset.saturating_add(numbers.len()));
+    let (mut at, mut numbers_left) = (0_usize, numbers.iter());
     P::visit_mut([staged], None, &mut |_, [values]| {
-        for value in values {
-            if at >= offset
-                && at < end
-                && let Some(bytes) = numbers.get(at.saturating_sub(offset))
-            {
-                *value = f32::from_le_bytes(*bytes);
-            }
-            at = at.saturating_add(1);
+        let (places, len) = (among(offset, numbers.len(), at, values.len()), values.len());
+        // Places first: they end earlier.
+        for (value, bytes) in values.get_mut(places).unwrap_or_default().iter_mut().zip(&mut numbers_left) {
+            *value = f32::from_le_bytes(*bytes);
         }
+        at = at.saturating_add(len);
     });
 }
 
