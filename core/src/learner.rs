@@ -136,6 +136,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
     /// The parameters, to be loaded or changed.
     pub const fn params_mut(&mut self) -> &mut N::Params {
         // Infinite, but NaN if it was.
+        // Nobody knows how large the parameters will be: the next step measures them first. After a load, NaN stays, and it runs dry.
         self.memory.bounds.values += f32::INFINITY;
         &mut self.memory.params
     }
@@ -312,6 +313,7 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
         if self.memory.counters.pending > 0 {
             return None;
         }
+        // Nobody knows how large the parameters will be: the next step measures them first. After a load, NaN stays, and it runs dry.
         self.memory.bounds.values += f32::INFINITY;
         Some([&mut self.memory.params, &mut self.memory.gradients])
     }

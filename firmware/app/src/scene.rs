@@ -188,14 +188,16 @@ impl InputPin for Button<'_> {
 }
 
 /// Shows nothing.
-struct Dark;
+#[derive(Debug, Clone, Copy)]
+pub struct Dark;
 
 impl Display for Dark {
     fn show(&mut self, _: &Face, _: &mut impl DelayNs, _: u32) {}
 }
 
 /// No time passes: a moment is as long as the step.
-struct Still;
+#[derive(Debug, Clone, Copy)]
+pub struct Still;
 
 impl Clock for Still {
     fn microseconds(&mut self) -> u64 {

@@ -78,14 +78,8 @@ const TOOLCHAIN: &str = "BACKPASS_FIRMWARE_TOOLCHAIN";
 /// [`BoardError::FirmwareMissing`], [`BoardError::TargetMissing`], [`BoardError::Start`] or [`BoardError::Build`] with
 /// what cargo said.
 pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) -> Result<PathBuf, BoardError> {
-    if !folder.join("Cargo.toml").is_file() {
-        return Err(BoardError::FirmwareMissing { path: folder.to_owned() });
-    }
-    check_target(machine)?;
     let target_folder = folder.join("target").join(machine.name());
-    let mut cargo = command("cargo");
-    cargo.current_dir(folder).args(["build", "--quiet", "--target", machine.target()]);
-    cargo.arg("--target-dir").arg(&target_folder);
+    let mut cargo = builder(folder, machine.target(), &target_folder)?;
     // Joined to the flags of the folder's own configuration; the compiler takes the last `target-cpu`.
     let flags = format!("target.'{}'.rustflags=[\"-C\", \"target-cpu={}\"]", machine.target(), machine.cpu());
     cargo.args(["--config", &flags]);
@@ -96,11 +90,7 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
     if profile == Profile::Release {
         cargo.arg("--release");
     }
-    let output = cargo.output().map_err(|source| BoardError::Start { program: "cargo".to_owned(), source })?;
-    if !output.status.success() {
-        let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(BoardError::Build { target: machine.target(), output });
-    }
+    finish(cargo, machine.target())?;
     Ok(target_folder.join(machine.target()).join(profile.name()).join(image.name()))
 }
 
@@ -109,16 +99,27 @@ pub fn build(image: Image, machine: Machine, profile: Profile, folder: &Path) ->
 /// # Errors
 /// As [`build`].
 pub fn build_for_board(folder: &Path, target: &'static str, target_folder: &Path) -> Result<PathBuf, BoardError> {
+    let mut cargo = builder(folder, target, target_folder)?;
+    cargo.args(["--locked", "--release", "--bins"]);
+    finish(cargo, target)?;
+    Ok(target_folder.join(target).join(Profile::Release.name()))
+}
+
+/// A build of the crate in `folder`, which is there, as is the target.
+fn builder(folder: &Path, target: &'static str, target_folder: &Path) -> Result<Command, BoardError> {
     if !folder.join("Cargo.toml").is_file() {
         return Err(BoardError::FirmwareMissing { path: folder.to_owned() });
     }
     check_target_of(target)?;
     let mut cargo = command("cargo");
-    cargo.current_dir(folder).args(["build", "--quiet", "--locked", "--release", "--bins", "--target", target]);
-    cargo.arg("--target-dir").arg(target_folder);
+    cargo.current_dir(folder).args(["build", "--quiet", "--target", target]).arg("--target-dir").arg(target_folder);
+    Ok(cargo)
+}
+
+fn finish(mut cargo: Command, target: &'static str) -> Result<(), BoardError> {
     let output = cargo.output().map_err(|source| BoardError::Start { program: "cargo".to_owned(), source })?;
     if output.status.success() {
-        return Ok(target_folder.join(target).join(Profile::Release.name()));
+        return Ok(());
     }
     Err(BoardError::Build { target, output: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
 }

@@ -9,13 +9,13 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use backpass::Rng;
 use backpass::checkpoint::Store;
-use backpass_app::device::{Clock, Display, Face, Parts, Sensor, SensorError};
+use backpass_app::device::{Parts, Sensor, SensorError};
 use backpass_app::ram_flash::RamFlash;
+use backpass_app::scene::{Dark, Still};
 use backpass_app::{anomaly, boards, gesture};
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_SUCCESS};
 use defmt_semihosting as _;
-use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::{ErrorType, InputPin};
 use portable_atomic as _;
 use static_cell::ConstStaticCell;
@@ -153,23 +153,4 @@ impl InputPin for Button {
     fn is_low(&mut self) -> Result<bool, Infallible> {
         Ok(self.0.load(Relaxed))
     }
-}
-
-struct Dark;
-
-impl Display for Dark {
-    fn show(&mut self, _: &Face, _: &mut impl DelayNs, _: u32) {}
-}
-
-/// Time that does not pass.
-struct Still;
-
-impl Clock for Still {
-    fn microseconds(&mut self) -> u64 {
-        0
-    }
-}
-
-impl DelayNs for Still {
-    fn delay_ns(&mut self, _: u32) {}
 }
