@@ -27,6 +27,7 @@ pub mod board;
 pub mod data;
 pub mod devices;
 pub mod flash;
+pub mod formats;
 pub mod link;
 pub mod network;
 pub mod reliability;
