@@ -3,8 +3,11 @@
 mod anomaly;
 mod bench;
 mod board;
+mod export;
 mod gesture;
+mod import;
 mod live;
+mod models;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
@@ -44,6 +47,10 @@ enum Command {
     Anomaly(anomaly::Anomaly),
     /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
     Stream(stream::Stream),
+    /// Bring a model from PyTorch, Keras or ONNX to a board: as a checkpoint, an image or Rust.
+    Import(import::Import),
+    /// Open what a board learned in PyTorch, ONNX Runtime or Netron.
+    Export(export::Export),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -59,6 +66,8 @@ impl Cli {
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
+            Command::Import(import) => import.run(),
+            Command::Export(export) => export.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }

@@ -326,9 +326,14 @@ impl<'g> Walk<'g> {
             (Some(name), [] | [_]) => Err(self.branch(&name)),
             (_, []) => Err(self.refuse(&graph.nodes[first], "its other input must be a single number that is known")),
             (_, [one]) => {
-                let settings = graph.nodes[*one].settings();
+                let node = &graph.nodes[*one];
+                let settings = node.settings();
                 let settings = if settings.is_empty() { String::new() } else { format!(" ({settings})") };
-                Err(self.refuse(&graph.nodes[*one], format!("no activation of the learner{settings}")))
+                let _ = self.refuse(node, format!("no activation of the learner{settings}"));
+                // The shape is known all the same: what comes behind it can be told too.
+                let output = self.output(node)?;
+                self.advance(output);
+                Ok(true)
             }
             _ => {
                 self.problem(format!("{}: what they compute is no activation of the learner", titles.join(", ")));

@@ -1,0 +1,34 @@
+//! Models in and out: files of PyTorch's exporters, of safetensors and of Keras, recorded by `reference/formats.py`, against what PyTorch
+//! and Keras compute; the way back, in the real libraries where they are there; and files that cannot be.
+
+mod damage;
+mod harness;
+mod libraries;
+mod recorded;
+mod refused;
+
+/// What `backpass-sim import --to rust` has written; a test holds it against what it writes now.
+mod generated {
+    #[path = "../../../data/formats/activations.rs"]
+    pub(crate) mod activations;
+    #[path = "../../../data/formats/gru.rs"]
+    pub(crate) mod gru;
+    #[path = "../../../data/formats/image.rs"]
+    pub(crate) mod image;
+    #[path = "../../../data/formats/image_batch_norm.rs"]
+    pub(crate) mod image_batch_norm;
+    #[path = "../../../data/formats/keras.rs"]
+    pub(crate) mod keras;
+    #[path = "../../../data/formats/lstm.rs"]
+    pub(crate) mod lstm;
+    #[path = "../../../data/formats/mlp.rs"]
+    pub(crate) mod mlp;
+    #[path = "../../../data/formats/named.rs"]
+    pub(crate) mod named;
+    #[path = "../../../data/formats/norm.rs"]
+    pub(crate) mod norm;
+    #[path = "../../../data/formats/rnn.rs"]
+    pub(crate) mod rnn;
+    #[path = "../../../data/formats/signal.rs"]
+    pub(crate) mod signal;
+}
