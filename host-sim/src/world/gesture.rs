@@ -335,8 +335,18 @@ impl Script {
                 script.pause(rest);
                 chosen = (chosen + 1) % boards_classes(scenario.classes.len());
             }
+            // Who holds a button for as long as one that is stuck lets go in between.
+            let limit = 9 * (Settings::at_rate(scenario.rate).longest_press * scenario.rate) as usize / 10;
+            let mut held = 0;
             for recording in run {
-                script.record(&recording.rows, Doing::Teaching { class }, Ends::Recording);
+                for rows in recording.rows.chunks(limit.max(ROWS)) {
+                    if held + rows.len() > limit && held > 0 {
+                        script.pause(rest);
+                        held = 0;
+                    }
+                    held += rows.len();
+                    script.record(rows, Doing::Teaching { class }, Ends::Recording);
+                }
             }
             script.pause(rest);
             taught[class] = true;
