@@ -28,6 +28,7 @@ pub mod data;
 pub mod devices;
 pub mod flash;
 pub mod link;
+pub mod network;
 pub mod reliability;
 pub mod report;
 pub mod simulation;
