@@ -26,11 +26,12 @@ exercises. At last another person goes on: what is normal has changed; the board
 The baselines are the area under the ROC curve of the window's standard deviation, as it is, and of its distance from what it was while
 learning.
 
-A CSV file has a header that names its columns, in any order:
+A CSV file has a header that names its columns, in any order, between commas, semicolons or tabs:
   ax,ay,az        acceleration along x, y and z, in m/s2
   gx,gy,gz        rotation about x, y and z, in rad/s (may be left out)
   label           0 or normal, 1 or anomaly
-What is normal at the beginning, at most the first quarter, is learned from; the rest is the test.
+What is normal at the beginning, at most the first quarter, is learned from; the rest is the test. An anomaly that lasts is
+learned as a new normal, unless there is --no-relearn.
 
 Examples:
   backpass-sim anomaly

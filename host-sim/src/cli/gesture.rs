@@ -46,11 +46,12 @@ The board runs the application of `backpass-app` that is flashed, through the pu
 button A while a movement is taught, presses button B for the next class, and lets go to have it recognised. Every recording of the
 training half is seen once, in the order of the archive: one class after another.
 
-A CSV file has a header that names its columns, in any order:
+A CSV file has a header that names its columns, in any order, between commas, semicolons or tabs:
   ax,ay,az        acceleration along x, y and z, in m/s2
   gx,gy,gz        rotation about x, y and z, in rad/s (may be left out)
   label           the class: any word; 2 to 10 of them
   part            train or test (may be left out: then the first half of each class is taught)
+A class needs 32 rows one after another in either part, better some hundreds.
 
 Examples:
   backpass-sim gesture

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use ratatui::backend::Backend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
@@ -106,8 +107,8 @@ impl View {
             return Ok(None);
         }
         let mut terminal = ratatui::try_init().map_err(|error| format!("no live view: {error}; use --no-live"))?;
-        // Not every terminal has an empty second screen.
-        let _ = terminal.clear();
+        // Not every terminal has an empty second screen. `Terminal::clear` would wait for the cursor's place, which not all tell.
+        let _ = terminal.backend_mut().clear();
         Ok(Some(Self {
             terminal,
             picture: Picture::new(title),
@@ -128,6 +129,7 @@ impl View {
         if !self.ended {
             self.ended = true;
             ratatui::restore();
+            let _ = self.terminal.show_cursor();
             self.picture.lines.iter().for_each(|line| super::screen::print(line));
         }
     }
@@ -145,8 +147,15 @@ impl View {
         }
         self.drawn = Some(Instant::now());
         // A terminal that is gone, or a key that ends the view: the rest goes on unseen.
-        if self.terminal.draw(|frame| self.picture.draw(frame)).is_err() || is_ended() {
-            self.end();
+        let is_drawn = self.terminal.draw(|frame| self.picture.draw(frame)).is_ok();
+        match pressed() {
+            Some(Key::Interrupt) => {
+                self.end();
+                std::process::exit(130);
+            }
+            Some(Key::End) => self.end(),
+            None if !is_drawn => self.end(),
+            None => {}
         }
     }
 }
@@ -157,22 +166,27 @@ impl Drop for View {
     }
 }
 
-/// Whether a key that ends the view was pressed. Ctrl-C ends the program.
-fn is_ended() -> bool {
+/// A key of the view.
+enum Key {
+    /// Ctrl-C: ends the program.
+    Interrupt,
+    /// Ends the view.
+    End,
+}
+
+/// The key that was pressed, if one was.
+fn pressed() -> Option<Key> {
     while event::poll(Duration::ZERO).is_ok_and(|is_there| is_there) {
         let Ok(Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. })) = event::read() else {
             continue;
         };
         match code {
-            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => {
-                ratatui::restore();
-                std::process::exit(130);
-            }
-            KeyCode::Char('q') | KeyCode::Esc => return true,
+            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return Some(Key::Interrupt),
+            KeyCode::Char('q') | KeyCode::Esc => return Some(Key::End),
             _ => {}
         }
     }
-    false
+    None
 }
 
 /// All that the view shows.
@@ -264,7 +278,7 @@ impl Picture {
     fn draw_compactly(&self, frame: &mut Frame<'_>, area: Rect) {
         let [words, rest] = Layout::vertical([Constraint::Length(3), Constraint::Fill(1)]).areas(area);
         let last = self.curve.1.last().map_or("-".to_owned(), |point| format!("{:.1}", point.1));
-        let lines = [self.sign.clone(), format!("now: {}", self.doing), format!("{}: {last}", self.curve.0)];
+        let lines = [self.sign.clone(), format!("now: {}", self.doing), format!("{last}  {}", self.curve.0)];
         frame.render_widget(Paragraph::new(lines.map(Line::raw).to_vec()), words);
         if rest.height < 5 {
             self.draw_log(frame, rest);
@@ -430,13 +444,19 @@ mod tests {
             (
                 40,
                 12,
-                &["badminton (93 %)", "now: doing badminton", "far, %: 80.0", "██ ██ ██", "m/s²", "threshold"][..],
+                &[
+                    "badminton (93 %)",
+                    "now: doing badminton",
+                    "80.0  accuracy so far, %",
+                    "██ ██ ██",
+                    "m/s²",
+                    "threshold",
+                ][..],
             ),
             (20, 5, &["badminton (93 %)", "button A held"]),
             (1, 1, &[]),
         ] {
             let text = text_in(&picture, columns, rows);
-            // The last row of 20 x 5 is the log's.
             let missing: Vec<_> = parts.iter().filter(|part| !text.contains(**part)).collect();
             assert!(missing.is_empty(), "{missing:?} are not in\n{text}");
         }

@@ -397,3 +397,30 @@ pub fn basic_motions() -> Scenario {
         crate::world::recordings::basic_motions().into_iter().partition(|recording| recording.group == 0);
     Scenario { classes: BASIC_MOTIONS.map(str::to_owned).to_vec(), rate: BASIC_MOTIONS_RATE, lessons, tests }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_button_is_not_held_as_long_as_one_that_is_stuck() {
+        let rate = 25;
+        let limit = (Settings::at_rate(rate).longest_press * rate) as usize;
+        let recording = |class, length| Recording { class, group: 0, rows: vec![[0.0; 6]; length] };
+        let scenario = Scenario {
+            classes: vec!["long".to_owned(), "short".to_owned()],
+            rate,
+            lessons: vec![
+                recording(0, 3 * limit),
+                recording(0, limit / 2),
+                recording(0, limit / 2),
+                recording(1, ROWS),
+            ],
+            tests: vec![recording(0, ROWS), recording(1, ROWS)],
+        };
+        let moments = moments(&scenario);
+        let held = moments.chunk_by(|a, b| a.button_a == b.button_a).filter(|run| run[0].button_a);
+        assert!(held.clone().all(|run| run.len() < limit));
+        assert_eq!(held.map(<[_]>::len).sum::<usize>(), 4 * limit + ROWS, "nothing is left out");
+    }
+}
