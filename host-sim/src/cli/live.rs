@@ -444,14 +444,8 @@ mod tests {
             (
                 40,
                 12,
-                &[
-                    "badminton (93 %)",
-                    "now: doing badminton",
-                    "80.0  accuracy so far, %",
-                    "██ ██ ██",
-                    "m/s²",
-                    "threshold",
-                ][..],
+                &["badminton (93 %)", "now: doing badminton", "80.0  accuracy so far, %", "██ ██ ██", "m/s²", "thres"]
+                    [..],
             ),
             (20, 5, &["badminton (93 %)", "button A held"]),
             (1, 1, &[]),

@@ -425,7 +425,7 @@ mod tests {
         ] {
             match read(&format!("ax,ay,az,label\n{text}")) {
                 Err(CsvError::Value { line: at, column, .. }) => {
-                    assert_eq!((at, column.as_str()), (line, named), "{text}")
+                    assert_eq!((at, column.as_str()), (line, named), "{text}");
                 }
                 other => panic!("{text}: {other:?}"),
             }
