@@ -43,7 +43,11 @@ fn a_model_goes_through_every_form_and_keeps_its_bits() {
     succeeds(folder, &["import", &onnx, "--to", "raw", "-o", "first.bin", "--quiet"]);
     let first = std::fs::read(folder.join("first.bin")).unwrap();
     for (to, file) in [("checkpoint", "c.bin"), ("checkpoint", "c.hex"), ("raw", "r.hex")] {
-        succeeds(folder, &["import", &onnx, "--to", to, "-o", file, "--address", "0x807ff00", "--optimizer", "adam"][..if to == "raw" { 8 } else { 10 }]);
+        succeeds(
+            folder,
+            &["import", &onnx, "--to", to, "-o", file, "--address", "0x807ff00", "--optimizer", "adam"]
+                [..if to == "raw" { 8 } else { 10 }],
+        );
         for (form, back) in [("onnx", "back.onnx"), ("safetensors", "back.safetensors")] {
             succeeds(folder, &["export", file, "--network", SIGNAL, "--to", form, "-o", back, "--quiet"]);
             // A file that was exported says which network it is of.
@@ -65,7 +69,8 @@ fn the_table_and_the_object_say_what_became_of_what() {
     let object: Value = serde_json::from_str(&succeeds(folder, &arguments)).unwrap();
     assert_eq!(object["parameters"], 152);
     assert_eq!(object["tensors"][0]["parameter"], "0.weight_ih");
-    let arguments = ["export", "gru.bin", "--network", "3x7 gru(5) dense(2)", "--to", "safetensors", "-o", "g.safetensors"];
+    let arguments =
+        ["export", "gru.bin", "--network", "3x7 gru(5) dense(2)", "--to", "safetensors", "-o", "g.safetensors"];
     let text = succeeds(folder, &[&arguments[..], &["--module", "g.py"]].concat());
     assert!(text.contains("weight_hh_l0"), "{text}");
     assert!(std::fs::read_to_string(folder.join("g.py")).unwrap().contains("nn.Sequential("));
@@ -84,7 +89,9 @@ fn what_is_wrong_is_said_with_exit_code_2() {
     let torch = model("signal.safetensors");
     assert!(import(&[&torch]).contains("--network"));
     let message = import(&[&torch, "--network", "3x20 conv1d(5,5) relu maxpool(2) dense(6) tanh dense(3)"]);
-    for words in ["0.weight has shape [4, 3, 5]", "[5, 3, 5]", "0.bias", "4.weight", "6.weight has shape [4, 6]", "6.bias"] {
+    for words in
+        ["0.weight has shape [4, 3, 5]", "[5, 3, 5]", "0.bias", "4.weight", "6.weight has shape [4, 6]", "6.bias"]
+    {
         assert!(message.contains(words), "{words} in {message}");
     }
     assert!(import(&[&torch, "--network", "3x20 conv1d(4"]).contains("bracket"));

@@ -13,8 +13,8 @@ use std::process::Command;
 
 use backpass::{
     AveragePool, Bias, Conv1d, Conv2d, CrossEntropy, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten, GlobalMaxPool,
-    Gru, Image, Layer, LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, Memory, Params, Relu, Rng, Rnn, Sequence, Sgd,
-    Signal, Tensor,
+    Gru, Image, Layer, LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, Memory, Params, Relu, Rng, Rnn,
+    Sequence, Sgd, Signal, Tensor,
 };
 use backpass_sim::formats::{Model, onnx, safetensors, torch};
 use backpass_sim::network::Network;

@@ -101,7 +101,8 @@ model!(
 fn an_image_with_its_batch_normalisation_folded() {
     for name in ["image.onnx", "image_legacy.onnx"] {
         let imported = read_onnx(name).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let line = "2x8x9 conv2d(4,3x2,2,padding=1) relu6 depthwise(3,padding=1) relu averagepool(2) flatten dense(3) softmax";
+        let line =
+            "2x8x9 conv2d(4,3x2,2,padding=1) relu6 depthwise(3,padding=1) relu averagepool(2) flatten dense(3) softmax";
         assert_eq!(imported.model.network().to_string(), line, "{name}");
         let expected = samples::<generated::image::Sample>("image");
         let inputs: Vec<_> = expected.iter().map(|(input, _)| *input).collect();
@@ -141,9 +142,17 @@ fn keras_passes_straight() {
 #[test]
 fn what_goes_out_comes_in_again_bit_for_bit() {
     let lines = [
-        ("keras.safetensors", Framework::Keras, "3x10 conv1d(4,3) relu gru(5,sequence) lstm(4,sequence) dense(6) tanh batchnorm(0.001) dense(2)"),
+        (
+            "keras.safetensors",
+            Framework::Keras,
+            "3x10 conv1d(4,3) relu gru(5,sequence) lstm(4,sequence) dense(6) tanh batchnorm(0.001) dense(2)",
+        ),
         ("signal.safetensors", Framework::PyTorch, "3x20 conv1d(4,5) relu maxpool(2) flatten dense(6) tanh dense(4)"),
-        ("image.safetensors", Framework::PyTorch, "2x8x9 conv2d(4,3x2,2,padding=1,bias=no) batchnorm(0.001) relu6 depthwise(3,padding=1) relu averagepool(2) dense(3) softmax"),
+        (
+            "image.safetensors",
+            Framework::PyTorch,
+            "2x8x9 conv2d(4,3x2,2,padding=1,bias=no) batchnorm(0.001) relu6 depthwise(3,padding=1) relu averagepool(2) dense(3) softmax",
+        ),
     ];
     for (name, framework, line) in lines {
         let model: Model = read_safetensors(name, line, framework).model;
