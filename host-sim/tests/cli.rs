@@ -257,3 +257,85 @@ fn reliability_prints_an_object_a_check_or_a_table() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("luck") && stderr(&output).contains("readers"), "{}", stderr(&output));
 }
+
+#[cfg(unix)]
+mod port {
+    //! A board on a serial port: the application at the other end of a pseudo-terminal.
+
+    use std::io::{Read, Write};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use backpass::checkpoint::Store;
+    use backpass::{Adam, CrossEntropy, Learner};
+    use backpass_app::ram_flash::RamFlash;
+    use backpass_app::stream::{Example, FLASH, Frames, LEARNING_RATE, Network, Ram, SEED};
+    use serialport::{SerialPort, TTYPort};
+
+    use super::*;
+
+    /// Answers on `line` until it is told to stop.
+    fn board(mut line: TTYPort, learning_rate: f32, stop: &AtomicBool) {
+        let (mut ram, mut frames, mut flash) =
+            (Box::new(Ram::new()), Box::new(Frames::new()), vec![0xff; FLASH as usize]);
+        let learner = Learner::new(&mut ram, Network::default(), CrossEntropy, Adam::new(learning_rate));
+        let mut server: Example<'_> = Example::new(learner, &mut frames, SEED);
+        let mut store = Store::new(RamFlash::new(&mut flash), 0..FLASH).unwrap();
+        server.start(&mut store, &mut |_| {});
+        line.set_timeout(Duration::from_millis(50)).unwrap();
+        let mut buffer = [0; 64];
+        while !stop.load(Ordering::Relaxed) {
+            // Silence is an error here.
+            let count = line.read(&mut buffer).unwrap_or(0);
+            for byte in &buffer[..count] {
+                if let Some((_, answer)) = server.take(*byte, &mut store) {
+                    line.write_all(answer).unwrap();
+                }
+            }
+        }
+    }
+
+    /// Runs `stream` with a board of this learning rate on its port.
+    fn stream(learning_rate: f32, arguments: &[&str]) -> Output {
+        let (line, host) = TTYPort::pair().unwrap();
+        let name = host.name().unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| board(line, learning_rate, &stop));
+            let all = [&["stream", "--port", &name, "--passes", "1", "--no-report"], arguments].concat();
+            let output = sim(Path::new("."), &all);
+            stop.store(true, Ordering::Relaxed);
+            drop(host);
+            output
+        })
+    }
+
+    #[test]
+    fn a_board_on_a_port_learns_the_bits_of_the_twin_although_the_line_is_bad() {
+        let output = stream(LEARNING_RATE, &["--lose", "0.01", "--damage", "0.01", "--json"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let (summary, text) = (json(&output), String::from_utf8_lossy(&output.stdout).into_owned());
+        assert_eq!((&summary["identical"], &summary["machine"]), (&true.into(), &Value::Null), "{summary}");
+        assert!(summary["port"].is_string() && summary["repeated"].as_u64().unwrap() > 0, "{summary}");
+        assert!(text.contains("identical: ") && text.contains("115200 baud"), "{text}");
+    }
+
+    #[test]
+    fn a_board_that_learns_otherwise_is_told_from_the_twin() {
+        let output = stream(1.01 * LEARNING_RATE, &["--json"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert_eq!(json(&output)["identical"], false);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("NOT identical"));
+    }
+
+    #[test]
+    fn a_port_without_a_board_and_a_name_without_a_port_are_told_of() {
+        let (_line, host) = TTYPort::pair().unwrap();
+        for (name, words) in [(host.name().unwrap().as_str(), "did not answer"), ("no-such-port", "cannot open")] {
+            let output = sim(Path::new("."), &["stream", "--port", name, "--no-report", "--quiet"]);
+            assert_eq!(output.status.code(), Some(2));
+            assert!(output.stdout.is_empty() && stderr(&output).contains(words), "{}", stderr(&output));
+            assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+        }
+    }
+}

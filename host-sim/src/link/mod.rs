@@ -14,6 +14,7 @@
 //! ```
 
 mod client;
+mod port;
 mod twin;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -21,6 +22,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 pub use client::{Board, Client, LinkError, Trained};
+pub use port::{Port, PortError};
 pub use twin::{Twin, TwinMemory};
 
 use crate::devices::{FaultyChannel, LineFaults};
