@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Output;
 
 use assert_cmd::Command;
+use backpass_sim::board::{self, Machine};
 use serde_json::Value;
 
 fn sim(folder: &Path, arguments: &[&str]) -> Output {
@@ -256,6 +257,92 @@ fn reliability_prints_an_object_a_check_or_a_table() {
     let output = sim(folder.path(), &["reliability", "luck"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("luck") && stderr(&output).contains("readers"), "{}", stderr(&output));
+}
+
+/// Whether there is no emulated board to be had; with `BACKPASS_REQUIRE_QEMU=1` one is asked for all the same.
+fn is_without(machine: Machine) -> bool {
+    let obstacle = board::check(machine).err().filter(|_| std::env::var("BACKPASS_REQUIRE_QEMU").as_deref() != Ok("1"));
+    if let Some(reason) = &obstacle {
+        eprintln!("skipped: {reason}");
+    }
+    obstacle.is_some()
+}
+
+/// Two recordings to learn and two to recognise of each of two classes, fast and slow.
+fn gestures() -> String {
+    let mut text = "ax,ay,az,label,part\n".to_owned();
+    for part in ["train", "test", "train", "test"] {
+        for (label, step) in [("fast", 2.0), ("slow", 0.3)] {
+            for row in 0..60 {
+                let swing = (f64::from(row) * step).sin();
+                text += &format!("{swing:.3},{:.3},9.81,{label},{part}\n", 0.5 * swing);
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn gestures_have_the_same_bits_on_an_emulated_board() {
+    if is_without(Machine::Mps2An386) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.csv"), gestures()).unwrap();
+    let run = |arguments: &[&str]| {
+        let always = ["gesture", "--data", "mine.csv", "--rate", "25", "--no-report", "--json"];
+        sim(folder.path(), &[&always, arguments].concat())
+    };
+    let (alone, beside) = (run(&["--seed", "3"]), run(&["--seed", "3", "--machine", "mps2-an386"]));
+    assert!(alone.status.success() && beside.status.success(), "{}", stderr(&beside));
+    let (alone, summary) = (json(&alone), json(&beside));
+    assert_eq!((&summary["machine"], &summary["identical"]), (&"mps2-an386".into(), &true.into()), "{summary}");
+    assert_eq!((&alone["machine"], &alone["identical"]), (&"twin".into(), &Value::Null), "{alone}");
+    assert_eq!(summary["parameters_crc32"], alone["parameters_crc32"]);
+    assert!(summary["windows_learned"].as_u64().unwrap() > 5, "{summary}");
+    let text = String::from_utf8_lossy(&beside.stdout).into_owned();
+    assert!(text.contains("identical: ") && text.contains("Cortex-M4F"), "{text}");
+}
+
+#[test]
+fn anomalies_have_the_same_bits_on_an_emulated_board() {
+    if is_without(Machine::Mps2An386) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = "ax,ay,az,gx,gy,gz,label\n".to_owned();
+    for row in 0..1200 {
+        let (label, step) = if (900..1000).contains(&row) { (1, 1.9) } else { (0, 0.4) };
+        let swing = (f64::from(row) * step).sin();
+        text += &format!("{swing:.3},{:.3},9.81,{:.3},0,0.1,{label}\n", 0.5 * swing, 0.2 * swing);
+    }
+    std::fs::write(folder.path().join("machine.csv"), text).unwrap();
+    let always = ["anomaly", "--data", "machine.csv", "--rate", "50", "--learn", "10", "--no-report", "--json"];
+    let output = sim(folder.path(), &[&always[..], &["--machine", "mps2-an386"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let summary = json(&output);
+    assert_eq!((&summary["machine"], &summary["identical"]), (&"mps2-an386".into(), &true.into()), "{summary}");
+    assert!(summary["windows_anomaly"].as_u64().unwrap() > 0, "{summary}");
+}
+
+#[test]
+fn a_machine_that_cannot_be_had_is_refused_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    for application in ["gesture", "anomaly"] {
+        let refused = |path: Option<&str>, machine: &str, word: &str| {
+            let mut command = Command::cargo_bin("backpass-sim").unwrap();
+            if let Some(path) = path {
+                command.env("PATH", path);
+            }
+            let output = command.current_dir(folder.path()).args([application, "--machine", machine]).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{application}");
+            assert!(output.stdout.is_empty() && is_empty(folder.path()), "{application}");
+            let said = stderr(&output);
+            assert!(said.lines().count() == 1 && said.contains(word), "{said}");
+        };
+        refused(Some(""), "mps2-an386", "qemu-system-arm");
+        refused(None, "microbit", "16 KB");
+    }
 }
 
 #[cfg(unix)]
