@@ -1,4 +1,5 @@
-//! The host's end of a serial line to a board that runs [`backpass_app::stream`].
+//! The host's end of a serial line to a board that runs [`backpass_app::stream`]: its [`Twin`], an emulated board's TCP stream, or a real
+//! board on a [`Port`].
 //!
 //! ```
 //! use backpass_sim::link::{Client, Twin, TwinMemory};
