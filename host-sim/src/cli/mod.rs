@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod bench;
+mod beside;
 mod board;
 mod gesture;
 mod live;
