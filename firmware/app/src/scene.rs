@@ -318,6 +318,7 @@ mod tests {
             learning_rate: f32::MAX,
             seed: u64::MAX,
             longest_press: u32::MAX,
+            rehearsals: u32::MAX,
         };
         let gesture = Scene::Gesture { channels: 255, classes: 255, settings: largest };
         let largest = anomaly::Settings {
