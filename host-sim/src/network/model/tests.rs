@@ -81,7 +81,7 @@ fn dense_networks_are_the_learners() {
         "5 dense(6,bias=no) leakyrelu(0.2) dropout(0.5) dense(2)",
         (Dense::<6, NoBias>::new(), LeakyRelu { slope: 0.2 }, Dropout::new(0.5), Dense::<2>::new()),
     );
-    same(
+    same::<_, Vector<3>, _, _>(
         "3 dense(4) tanh dense(2)",
         (Dense::<4>::new(), Tanh, Dense::<2>::new()),
         BinaryCrossEntropy,
@@ -91,7 +91,7 @@ fn dense_networks_are_the_learners() {
     );
     let soft = [0.5_f32, 0.25, 0.25];
     let target = Target::Values(vec![0.5, 0.25, 0.25]);
-    same("2 dense(3)", (Dense::<3>::new(),), CrossEntropy, &soft, Loss::CrossEntropy, &target);
+    same::<_, Vector<2>, _, _>("2 dense(3)", (Dense::<3>::new(),), CrossEntropy, &soft, Loss::CrossEntropy, &target);
 }
 
 #[test]
@@ -171,7 +171,9 @@ fn dropout_in_a_long_network_draws_the_learners_masks() {
         Tanh,
     );
     let line = format!("6 dense(6) dropout(0.5) {}dropout(0.5) dense(3)", "dense(6) tanh ".repeat(7));
-    same_classes::<(Sixteen, (Dropout, Dense<3>)), Vector<6>, 3>(&line, Default::default());
+    let (d, t) = (Dense::<6>::new(), Tanh);
+    let sixteen: Sixteen = (d, Dropout::new(0.5), d, t, d, t, d, t, d, t, d, t, d, t, d, t);
+    same_classes::<_, Vector<6>, 3>(&line, (sixteen, (Dropout::new(0.5), Dense::<3>::new())));
 }
 
 #[test]
