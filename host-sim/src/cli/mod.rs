@@ -3,6 +3,7 @@
 mod anomaly;
 mod bench;
 mod board;
+mod explain;
 mod gesture;
 mod live;
 mod reliability;
@@ -44,6 +45,8 @@ enum Command {
     Anomaly(anomaly::Anomaly),
     /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
     Stream(stream::Stream),
+    /// Write out one training step of a small network: forward, chain rule, update, finite differences.
+    Explain(explain::Explain),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -59,6 +62,7 @@ impl Cli {
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }
