@@ -3,6 +3,7 @@
 mod anomaly;
 mod bench;
 mod board;
+mod diagnose;
 mod explain;
 mod gesture;
 mod live;
@@ -47,6 +48,8 @@ enum Command {
     Stream(stream::Stream),
     /// Write out one training step of a small network: forward, chain rule, update, finite differences.
     Explain(explain::Explain),
+    /// Find out why a network does not learn your data, and what to change.
+    Diagnose(diagnose::Diagnose),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -63,6 +66,7 @@ impl Cli {
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
             Command::Explain(explain) => explain.run(),
+            Command::Diagnose(diagnose) => diagnose.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }
