@@ -136,10 +136,10 @@ fn outliers(samples: &[Sample], columns: &[Column]) -> Check {
         columns.iter().map(|column| column.high - column.low).filter(|spread| *spread > 0.0).collect();
     spreads.sort_by(f64::total_cmp);
     let usual = spreads.get(spreads.len() / 2).copied();
-    // Columns that are nearly always the same are judged by what is usual for the others.
-    let reach = |column: &Column| match column.high - column.low {
-        spread if spread > 0.0 => 3.0 * spread,
-        _ => usual.map_or(f64::INFINITY, |usual| 3.0 * usual),
+    // A column that is mostly the same, as a pixel at the border of an image, may vary as much as is usual for the others.
+    let reach = |column: &Column| match (column.high - column.low, usual) {
+        (spread, Some(usual)) if spread > 0.0 => 3.0 * spread.max(usual.min(30.0 * spread)),
+        (_, usual) => usual.map_or(f64::INFINITY, |usual| 3.0 * usual),
     };
     let far = |sample: &Sample| {
         sample.x.iter().zip(columns).any(|(x, column)| {

@@ -146,12 +146,13 @@ impl Explanation {
             row("change that the gradient promises for a small step: -rate Σ (dL/dw)²", number(self.expected_change)),
             row("gradients", self.gradients.to_string()),
             row("of these held against a finite difference", self.checked.to_string()),
-            row("of these at a kink, where a difference says nothing", self.kinks.to_string()),
-            row("largest relative error of the others", format!("{:.1e}", self.largest_error)),
         ];
-        if self.largest_error == 0.0 {
-            rows.pop();
+        let mut error = "largest relative error";
+        if self.kinks > 0 {
+            rows.push(row("of these at a kink, where a difference says nothing", self.kinks.to_string()));
+            error = "largest relative error of the others";
         }
+        rows.push(row(error, format!("{:.1e}", self.largest_error)));
         let mut blocks = vec![Block::Table { header: row("", "value".into()), rows, skipped: 0 }];
         if change > 0.0 {
             blocks
@@ -194,9 +195,9 @@ fn sums(stage: &StageStep) -> Vec<String> {
     let outputs = stage.y.len();
     let weight = &stage.parameters[0].before;
     let one = |j: usize| {
-        let bias = stage.parameters.get(1).map(|bias| number(bias.before[j]));
+        let bias = stage.parameters.get(1).map(|bias| signed(bias.before[j]));
         let terms =
-            stage.x.iter().enumerate().map(|(i, x)| format!("{} * {}", number(*x), signed(weight[i * outputs + j])));
+            stage.x.iter().enumerate().map(|(i, x)| format!("{} * {}", signed(*x), signed(weight[i * outputs + j])));
         let sum = bias.into_iter().chain(terms).collect::<Vec<_>>().join(" + ");
         format!("y[{j}] = {sum} = {}", number(stage.y[j]))
     };
@@ -211,17 +212,23 @@ fn products(stage: &StageStep) -> Vec<String> {
     let outputs = stage.y.len();
     let weight = &stage.parameters[0];
     let terms: Vec<String> =
-        stage.dy.iter().enumerate().map(|(j, dy)| format!("{} * {}", number(weight.before[j]), signed(*dy))).collect();
+        stage.dy.iter().enumerate().map(|(j, dy)| format!("{} * {}", signed(weight.before[j]), signed(*dy))).collect();
     debug_assert_eq!(weight.axes[1], outputs);
     vec![
-        format!("dL/dw[0][0] = {} * {} = {}", number(stage.x[0]), signed(stage.dy[0]), number(weight.gradient[0])),
+        format!("dL/dw[0][0] = {} * {} = {}", signed(stage.x[0]), signed(stage.dy[0]), number(weight.gradient[0])),
         format!("dL/dx[0] = {} = {}", terms.join(" + "), number(stage.dx[0])),
     ]
 }
 
-/// In brackets, if negative.
+/// As a factor in a line: without zeros at its end, and in brackets if negative.
 fn signed(value: f64) -> String {
-    if value < 0.0 { format!("({})", number(value)) } else { number(value) }
+    let text = number(value);
+    let text = if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &text
+    };
+    if value < 0.0 { format!("({text})") } else { text.into() }
 }
 
 /// `[1][2]` of a flat place.

@@ -30,6 +30,9 @@ const MOST_CIRCLES: usize = 9;
 const HEAD: usize = 6;
 const TAIL: usize = 2;
 
+/// Lines between two columns that have their value beside them.
+const MOST_LABELS: usize = 9;
+
 /// Cells of a grid along each axis.
 const MOST_CELLS: usize = 24;
 const CELL: f64 = 5.0;
@@ -127,7 +130,7 @@ fn edges(from: &Column<'_>, to: &Column<'_>, index: usize, height: f64) -> Strin
     }
     let (ends, starts) = (to.circles(), from.circles());
     let all = largest(to.weights.map_or(&[][..], |weights| weights));
-    let mut drawn = String::new();
+    let (mut drawn, mut labels) = (String::new(), String::new());
     for (nth, start) in starts.iter().enumerate().filter_map(|(nth, start)| start.map(|start| (nth, start))) {
         for (other, end) in ends.iter().enumerate().filter_map(|(nth, end)| end.map(|end| (nth, end))) {
             let place = [left + RADIUS, middle(from, nth, height), right - RADIUS, middle(to, other, height)];
@@ -144,13 +147,18 @@ fn edges(from: &Column<'_>, to: &Column<'_>, index: usize, height: f64) -> Strin
                         0.25 + 0.65 * share,
                         number(value)
                     );
+                    if weights.len() <= MOST_LABELS {
+                        // Near the start, lines that cross are apart.
+                        let [x, y] = [x1 + 0.27 * (x2 - x1), y1 + 0.27 * (y2 - y1) + 3.5];
+                        labels += &format!("<text class=\"weight\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", short(value));
+                    }
                 }
                 None if !to.one_to_one || start == end => drawn += &format!("<line class=\"plain\" {ends}></line>"),
                 None => {}
             }
         }
     }
-    drawn
+    drawn + &labels
 }
 
 fn nodes(column: &Column<'_>, index: usize, height: f64) -> String {
