@@ -257,7 +257,12 @@ fn rows_of(
     let shown = shown(count, most);
     let skipped = count - shown.len();
     let row = |at: &usize| [format!("{name}{}", place(axes, *at))].into_iter().chain(cells(*at)).collect();
-    (shown.iter().map(row).collect(), skipped)
+    let mut rows: Vec<Vec<String>> = shown.iter().map(row).collect();
+    if skipped > 0 {
+        let width = rows[0].len();
+        rows.insert(most - 2, [String::from("...")].into_iter().chain(vec![String::new(); width - 1]).collect());
+    }
+    (rows, skipped)
 }
 
 fn table(header: &[&str], axes: &[usize], name: &str, columns: &[&[f64]], most: usize) -> Block {
@@ -276,7 +281,9 @@ fn checked(check: Option<Check>) -> [String; 2] {
     match check {
         None => ["-".into(), "-".into()],
         Some(Check { difference, at_kink: true, .. }) => [number(difference.central), "kink".into()],
-        Some(Check { difference, error, .. }) => [number(difference.central), format!("{error:.1e}")],
+        Some(Check { difference, error, .. }) => {
+            [number(difference.central), if error == 0.0 { "0".into() } else { format!("{error:.1e}") }]
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub fn number(value: f64) -> String {
         "0".into()
     } else if !value.is_finite() {
         "not finite".into()
+    } else if value.fract() == 0.0 && size < 1e5 {
+        format!("{value}")
     } else if (1e-3..1e5).contains(&size) {
         let before = size.log10().floor().max(0.0) as usize + 1;
         format!("{value:.*}", 7_usize.saturating_sub(before).min(6))
@@ -95,7 +97,7 @@ mod tests {
         assert_eq!(number(-12.345_678_9), "-12.34568");
         assert_eq!(number(12_345.678), "12345.68");
         assert_eq!(number(1.5e-7), "1.500e-7");
-        assert_eq!((number(0.0), number(-0.0)), ("0".into(), "0".into()));
+        assert_eq!([0.0, -0.0, -3.0, 6.0].map(number), ["0", "0", "-3", "6"]);
         for value in [1e-300, -1e300, 99_999.999, 0.001, f64::NAN] {
             assert!(number(value).len() <= 11, "{value}: {}", number(value));
         }

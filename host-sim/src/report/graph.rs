@@ -35,7 +35,10 @@ const MOST_LABELS: usize = 9;
 
 /// Cells of a grid along each axis.
 const MOST_CELLS: usize = 24;
-const CELL: f64 = 5.0;
+/// The side of a cell, where there is room for it.
+const CELL: f64 = 14.0;
+/// All grids of a column are about so wide, and so tall.
+const ROOM: [f64; 2] = [120.0, 260.0];
 
 impl Column<'_> {
     fn is_vector(&self) -> bool {
@@ -61,6 +64,12 @@ impl Column<'_> {
         }
     }
 
+    /// The side of a cell.
+    fn side(&self) -> f64 {
+        let (rows, columns, grids) = self.grid();
+        (ROOM[0] / columns as f64).min(ROOM[1] / (rows * grids) as f64).clamp(3.0, CELL)
+    }
+
     fn cell(&self, grid: usize, row: usize, column: usize) -> f64 {
         let at = match *self.axes {
             [_, channels] => column * channels + row,
@@ -75,7 +84,7 @@ impl Column<'_> {
             self.circles().len() as f64 * GAP
         } else {
             let (rows, _, grids) = self.grid();
-            grids as f64 * (rows as f64 * CELL + 8.0) + 20.0
+            grids as f64 * (rows as f64 * self.side() + 8.0) + 20.0
         }
     }
 }
@@ -195,21 +204,24 @@ fn nodes(column: &Column<'_>, index: usize, height: f64) -> String {
 
 fn grids(column: &Column<'_>, x: f64, height: f64, all: f64) -> String {
     let (rows, columns, grids) = column.grid();
-    let (wide, tall) = (columns as f64 * CELL, rows as f64 * CELL);
+    let side = column.side();
+    let (wide, tall) = (columns as f64 * side, rows as f64 * side);
     let top = TOP + (height - TOP - column.height()) / 2.0;
     let mut drawn = String::new();
     for grid in 0..grids {
         let (left, above) = (x - wide / 2.0, top + grid as f64 * (tall + 8.0));
-        drawn += &format!("<rect class=\"frame\" x=\"{left}\" y=\"{above:.1}\" width=\"{wide}\" height=\"{tall}\"/>");
+        drawn += &format!(
+            "<rect class=\"frame\" x=\"{left:.1}\" y=\"{above:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"/>"
+        );
         for row in 0..rows {
             for cell in 0..columns {
                 let value = column.cell(grid, row, cell);
                 let opacity = share(value, all);
                 if opacity > 0.02 {
                     drawn += &format!(
-                        "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{CELL}\" height=\"{CELL}\" fill=\"{}\" opacity=\"{opacity:.2}\"/>",
-                        left + cell as f64 * CELL,
-                        above + row as f64 * CELL,
+                        "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{side:.1}\" height=\"{side:.1}\" fill=\"{}\" opacity=\"{opacity:.2}\"/>",
+                        left + cell as f64 * side,
+                        above + row as f64 * side,
                         colour(value)
                     );
                 }
