@@ -146,7 +146,12 @@ fn numbers(text: &str, option: &str) -> Result<Vec<f64>, String> {
                 "{option}: number {at}, \"{part}\", is no number; expected numbers separated by commas, such as 0.5,-1"
             )
         })?;
-        if value.is_finite() { Ok(value) } else { Err(format!("{option}: number {at}, {part}, is not finite")) }
+        // The learner has f32.
+        if (value as f32).is_finite() {
+            Ok(value)
+        } else {
+            Err(format!("{option}: number {at}, {part}, is not finite: the learner's numbers go up to 3.4e38"))
+        }
     };
     parts.map(read).collect()
 }

@@ -48,6 +48,11 @@ fn which(columns: &[Column], is: impl Fn(&Column) -> bool) -> Vec<usize> {
     columns.iter().zip(1..).filter(|(column, _)| is(column)).map(|(_, number)| number).collect()
 }
 
+/// `column 3`, `columns 3, 4`.
+fn named(columns: &[usize]) -> String {
+    format!("column{} {}", if columns.len() == 1 { "" } else { "s" }, list(columns))
+}
+
 fn scale(samples: &[Sample], columns: &[Column]) -> Check {
     let all = || samples.iter().flat_map(|sample| &sample.x).copied();
     let typical = (all().map(|value| value * value).sum::<f64>() / all().count() as f64).sqrt();
@@ -62,7 +67,7 @@ fn scale(samples: &[Sample], columns: &[Column]) -> Check {
     };
     let mut finding = format!("inputs are typically {} in size, the largest {}", short(typical), short(largest));
     if !offset.is_empty() {
-        finding += &format!("; columns {} lie far from 0 for what they vary", list(&offset));
+        finding += &format!("; far from 0 for what they vary: {}", named(&offset));
     }
     let advice = format!(
         "bring the inputs to about -1 to 1: divide them by {}, or subtract each column's mean and divide by its deviation \
@@ -94,10 +99,10 @@ fn ranges(columns: &[Column]) -> Check {
         format!("columns differ by a factor of {} in what they span", short(ratio))
     } else {
         format!(
-            "columns differ by a factor of {} in what they span: columns {} span up to {}, others only {}",
+            "columns differ by a factor of {} in what they span: up to {} in {}, only {} in others",
             short(ratio),
-            list(&wide),
             short(most),
+            named(&wide),
             short(least)
         )
     };
@@ -125,7 +130,7 @@ fn constants(columns: &[Column]) -> Check {
             columns.len(),
             list(&constant)
         ),
-        count => format!("{count} of {} columns never change: {}", columns.len(), list(&constant)),
+        count => format!("{count} of {} columns never change: {}", columns.len(), named(&constant)),
     };
     let advice = "a column that never changes tells nothing: leave it out, or check the sensor and its wiring";
     Check::new("constant columns", verdict, finding, advice, json!({ "columns": constant }))

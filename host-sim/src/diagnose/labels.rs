@@ -28,6 +28,9 @@ pub(super) fn balance(samples: &[Sample], classes: usize) -> Check {
     let mut finding = format!("the classes have {least} to {most} samples");
     if !missing.is_empty() {
         finding += &format!("; class {} has none", list(&missing));
+        if missing == [0] {
+            finding += " (classes count from 0)";
+        }
     }
     // Each class weighs as much as the others, and the mean weight is 1.
     let weights: Vec<f64> =
@@ -100,7 +103,7 @@ pub(super) fn noise(samples: &[Sample], classes: usize, trained: &Model, progres
     let unrelated = outvoted > 0.75 * chance;
     let verdict = if unrelated || share > 0.1 {
         Verdict::Problem
-    } else if share > 0.025 || outvoted > 0.4 * chance {
+    } else if share > 0.015 || outvoted > 0.4 * chance {
         Verdict::Warning
     } else {
         Verdict::Ok

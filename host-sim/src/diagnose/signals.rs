@@ -4,41 +4,41 @@ use backpass::Pass;
 use serde_json::json;
 
 use super::{Check, Sample, Verdict, percent, short, some};
-use crate::network::model::{Loss, Model, Target};
+use crate::network::model::{Loss, Model, Target, Trace};
 use crate::network::{Activation, Layer, Role};
 
 /// So many samples are sent through.
 const MOST_SENT: usize = 200;
 
-/// Which units of an activation are of no use: for ReLU those that are 0 for every sample, for sigmoid and tanh those whose
-/// slope is below a twentieth of its largest for every sample.
-fn useless(function: Activation, outputs: &[Vec<f64>], channels: usize) -> Option<usize> {
-    let alive = |y: f64| match function {
-        Activation::Relu | Activation::Relu6 => Some(y > 0.0),
-        Activation::Sigmoid => Some(4.0 * y * (1.0 - y) > 0.05),
-        Activation::Tanh => Some(1.0 - y * y > 0.05),
-        _ => None,
+/// Which units of an activation are stuck: for ReLU those that are 0 for every sample, for sigmoid and tanh those whose slope is
+/// below a twentieth of its largest for nearly every sample.
+fn stuck(function: Activation, outputs: &[&Vec<f64>], channels: usize) -> Option<usize> {
+    let (is_flat, share): (fn(f64) -> bool, f64) = match function {
+        Activation::Relu | Activation::Relu6 => (|y| y <= 0.0, 1.0),
+        Activation::Sigmoid => (|y| 4.0 * y * (1.0 - y) < 0.05, 0.95),
+        Activation::Tanh => (|y| 1.0 - y * y < 0.05, 0.95),
+        _ => return None,
     };
-    alive(0.0)?;
-    let is_alive = |channel: usize| {
-        outputs.iter().any(|y| y.iter().skip(channel).step_by(channels).any(|y| alive(*y) != Some(false)))
+    let is_stuck = |channel: &usize| {
+        let values = || outputs.iter().flat_map(|y| y.iter().skip(*channel).step_by(channels));
+        values().filter(|y| is_flat(**y)).count() as f64 >= share * values().count() as f64
     };
-    Some((0..channels).filter(|channel| !is_alive(*channel)).count())
+    Some((0..channels).filter(is_stuck).count())
 }
 
 pub(super) fn activations(fresh: &Model, trained: &Model, samples: &[Sample]) -> Check {
     let mut layers = Vec::new();
     let (mut worst, mut words) = (0.0_f64, Vec::new());
-    let traces = |model: &Model| -> Vec<_> {
+    let traces = |model: &Model| -> Vec<Trace> {
         some(samples, MOST_SENT).iter().map(|sample| model.forward(&sample.x, Pass::Predicting)).collect()
     };
     let (before, after) = (traces(fresh), traces(trained));
     for (index, stage) in fresh.network().stages().iter().enumerate() {
         let Layer::Activation(function) = stage.layer else { continue };
         let channels = stage.output.channels();
-        let count = |traces: &[crate::network::model::Trace]| {
-            let outputs: Vec<Vec<f64>> = traces.iter().map(|trace| trace.steps[index].y.clone()).collect();
-            useless(function, &outputs, channels)
+        let count = |traces: &[Trace]| {
+            let outputs: Vec<_> = traces.iter().map(|trace| &trace.steps[index].y).collect();
+            stuck(function, &outputs, channels)
         };
         let (Some(first), Some(last)) = (count(&before), count(&after)) else { continue };
         let share = last.max(first) as f64 / channels as f64;
@@ -123,4 +123,28 @@ fn strengths(model: &Model, samples: &[Sample]) -> Vec<f64> {
         (sum / sent.len() as f64 / weights.max(f64::MIN_POSITIVE)).sqrt()
     };
     squares.iter().zip(&stages).map(of).collect()
+}
+
+/// Whether the network ends with numbers of any size, as cross-entropy wants them.
+pub(super) fn output_layer(model: &Model) -> Check {
+    let last = model.network().stages().last().map(|stage| stage.layer);
+    let (verdict, finding) = match last {
+        Some(Layer::Activation(function)) => {
+            let verdict = match function {
+                // Whole classes can be stuck at 0.
+                Activation::Relu | Activation::Relu6 => Verdict::Problem,
+                // Its logarithm changes nothing.
+                Activation::LogSoftmax => Verdict::Ok,
+                _ => Verdict::Warning,
+            };
+            (verdict, format!("the network ends with {}", Layer::Activation(function)))
+        }
+        Some(Layer::Dropout { .. }) => {
+            (Verdict::Warning, "the network ends with dropout, which strikes out answers".into())
+        }
+        Some(layer) => (Verdict::Ok, format!("the network ends with {layer}, without an activation")),
+        None => (Verdict::Ok, "the network has no layers".into()),
+    };
+    let advice = "cross-entropy has softmax in it and wants logits of any size: remove the last layer";
+    Check::new("output layer", verdict, finding, advice, json!({ "layer": last.map(|layer| layer.to_string()) }))
 }

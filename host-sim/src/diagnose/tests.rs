@@ -159,11 +159,22 @@ fn dead_and_saturated_units_are_found() {
     table.rows.iter_mut().flat_map(|row| &mut row.features).for_each(|x| *x -= 2.0);
     let diagnosis = diagnose("4 relu dense(16) relu dense(3)", &table, &Plan::default());
     assert_eq!(verdict(&diagnosis, "dead units"), Verdict::Problem);
-    table.rows.iter_mut().flat_map(|row| &mut row.features).for_each(|x| *x = 500.0 * (*x + 2.2));
-    let diagnosis = diagnose("4 dense(16) tanh dense(3)", &table, &Plan::default());
-    assert_ne!(verdict(&diagnosis, "input scale"), Verdict::Ok);
+    table.rows.iter_mut().flat_map(|row| &mut row.features).for_each(|x| *x = 500.0 * (*x + 2.0));
+    for function in ["tanh", "sigmoid"] {
+        let diagnosis = diagnose(&format!("4 dense(16) {function} dense(3)"), &table, &Plan::default());
+        assert_eq!(verdict(&diagnosis, "dead units"), Verdict::Problem, "{function}");
+    }
     let healthy = diagnose("4 dense(16) tanh dense(3)", &clouds(3, 100), &Plan::default());
     assert_eq!(verdict(&healthy, "dead units"), Verdict::Ok);
+}
+
+#[test]
+fn an_activation_behind_the_last_layer_is_found() {
+    for (function, expected) in [("softmax", Verdict::Warning), ("relu", Verdict::Problem), ("logsoftmax", Verdict::Ok)]
+    {
+        let diagnosis = diagnose(&format!("{NETWORK} {function}"), &clouds(3, 100), &Plan::default());
+        assert_eq!(verdict(&diagnosis, "output layer"), expected, "{function}");
+    }
 }
 
 #[test]
