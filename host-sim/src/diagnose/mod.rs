@@ -163,6 +163,7 @@ impl Diagnosis {
         let trainer = Trainer { samples: &samples, plan };
         let mut trained = fresh.clone();
         trainer.train(&mut trained, plan.rate, plan.updates, &mut |done| progress("training", done, plan.updates));
+        checks.push(signals::output_layer(&fresh));
         checks.push(labels::noise(&samples, classes, &trained, &mut |done| {
             progress("comparing neighbours", done, samples.len());
         }));

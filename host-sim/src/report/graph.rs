@@ -22,7 +22,7 @@ pub(super) struct Picture<'a> {
 
 const RADIUS: f64 = 24.0;
 const GAP: f64 = 60.0;
-const SPACING: f64 = 170.0;
+const SPACING: f64 = 190.0;
 const TOP: f64 = 46.0;
 
 /// A longer vector is drawn with its first and last values.
@@ -157,8 +157,9 @@ fn edges(from: &Column<'_>, to: &Column<'_>, index: usize, height: f64) -> Strin
                         number(value)
                     );
                     if weights.len() <= MOST_LABELS {
-                        // Near the start, lines that cross are apart.
-                        let [x, y] = [x1 + 0.27 * (x2 - x1), y1 + 0.27 * (y2 - y1) + 3.5];
+                        // Lines from neighbours cross: one's labels are near its start, the other's near its end.
+                        let along = if nth % 2 == 0 { 0.27 } else { 0.64 };
+                        let [x, y] = [x1 + along * (x2 - x1), y1 + along * (y2 - y1) + 3.5];
                         labels += &format!("<text class=\"weight\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", short(value));
                     }
                 }
