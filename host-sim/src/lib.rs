@@ -26,6 +26,8 @@ pub mod bench;
 pub mod board;
 pub mod data;
 pub mod devices;
+pub mod diagnose;
+pub mod explain;
 pub mod flash;
 pub mod link;
 pub mod network;

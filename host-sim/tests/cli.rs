@@ -426,3 +426,80 @@ mod port {
         }
     }
 }
+
+#[test]
+fn explain_writes_a_step_as_text_page_and_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = sim(folder.path(), &["explain", "-o", "step.html"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["tanh", "dL/dw", "dL/dx", "dy/dx", "difference", "loss after"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    let page = std::fs::read_to_string(folder.path().join("step.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("prefers-color-scheme: dark") && page.ends_with("</html>\n"));
+
+    let line = "3 dense(4) relu dense(2)";
+    let arguments = ["explain", "--network", line, "--input", "-1,0.5,2", "--target", "1", "--seed", "3", "--json"];
+    let step = json(&sim(folder.path(), &arguments));
+    assert_eq!((&step["network"], &step["setup"]["target"]), (&line.into(), &1.into()));
+    assert!(step["loss_after"].as_f64().unwrap() < step["loss"].as_f64().unwrap());
+    assert!(step["largest_error"].as_f64().unwrap() < 1e-6);
+    assert_eq!(step["gradients"], step["checked"]);
+    assert_eq!(step["stages"][0]["parameters"][0]["gradient"].as_array().unwrap().len(), 12);
+}
+
+#[test]
+fn explain_names_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&[&str], &str); 10] = [
+        (&["--input", "1,2,3"], "3 numbers"),
+        (&["--input", "1,x"], "\"x\""),
+        (&["--input", "1,nan"], "finite"),
+        (&["--input", "1,1e999"], "finite"),
+        (&["--network", "2 dense(3)", "--target", "3"], "class 3 is out of range"),
+        (&["--network", "2 dense(3)", "--target", "-1"], "--target"),
+        (&["--network", "2 dense(3)", "--target", "1,2"], "2 numbers"),
+        (&["--network", "2 dens(3)"], "dens(3)"),
+        (&["--learning-rate", "0"], "above 0"),
+        (&["-o", "no/such/folder.html"], "folder.html"),
+    ];
+    for (arguments, word) in cases {
+        let output = sim(folder.path(), &[&["explain"], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(word), "{arguments:?}: {}", stderr(&output));
+    }
+    assert!(is_empty(folder.path()));
+}
+
+#[test]
+fn diagnose_ends_with_0_if_all_is_well_1_if_not_and_2_for_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = sim(folder.path(), &["diagnose"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+
+    // Columns of quite different sizes.
+    let row = |i: usize| format!("{},{},{}\n", (i % 10) as f64 / 10.0, (i * 7 % 100) * 1000, usize::from(i % 10 > 4));
+    std::fs::write(folder.path().join("mine.csv"), (0..200).map(row).collect::<String>()).unwrap();
+    let output = sim(folder.path(), &["diagnose", "mine.csv", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let diagnosis = json(&output);
+    assert_eq!((&diagnosis["samples"], &diagnosis["network"]), (&200.into(), &"2 dense(32) relu dense(2)".into()));
+    let checks = diagnosis["checks"].as_array().unwrap();
+    let ranges = checks.iter().find(|check| check["name"] == "column ranges").unwrap();
+    assert!(ranges["verdict"] != "ok" && ranges["advice"].is_string() && ranges["figures"]["ratio"].is_number());
+
+    std::fs::write(folder.path().join("bad.csv"), "1,2,0\n1,x,1\n").unwrap();
+    let cases: [(&[&str], &str); 4] = [
+        (&["nowhere.csv"], "nowhere.csv"),
+        (&["bad.csv"], "row 2, column 2"),
+        (&["mine.csv", "--network", "3 dense(2)"], "2 features"),
+        (&["mine.csv", "--learning-rate", "-1"], "above 0"),
+    ];
+    for (arguments, word) in cases {
+        let output = sim(folder.path(), &[&["diagnose"], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(word), "{arguments:?}: {}", stderr(&output));
+    }
+}

@@ -4,6 +4,8 @@ mod anomaly;
 mod bench;
 mod beside;
 mod board;
+mod diagnose;
+mod explain;
 mod gesture;
 mod live;
 mod reliability;
@@ -45,6 +47,10 @@ enum Command {
     Anomaly(anomaly::Anomaly),
     /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
     Stream(stream::Stream),
+    /// Write out one training step of a small network: forward, chain rule, update, finite differences.
+    Explain(explain::Explain),
+    /// Find out why a network does not learn your data, and what to change.
+    Diagnose(diagnose::Diagnose),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -60,6 +66,8 @@ impl Cli {
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
+            Command::Explain(explain) => explain.run(),
+            Command::Diagnose(diagnose) => diagnose.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }
