@@ -29,6 +29,7 @@ pub mod devices;
 pub mod diagnose;
 pub mod explain;
 pub mod flash;
+pub mod formats;
 pub mod link;
 pub mod network;
 pub mod reliability;

@@ -6,8 +6,11 @@ mod beside;
 mod board;
 mod diagnose;
 mod explain;
+mod export;
 mod gesture;
+mod import;
 mod live;
+mod models;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
@@ -51,6 +54,10 @@ enum Command {
     Explain(explain::Explain),
     /// Find out why a network does not learn your data, and what to change.
     Diagnose(diagnose::Diagnose),
+    /// Bring a model from PyTorch, Keras or ONNX to a board: as a checkpoint, an image or Rust.
+    Import(import::Import),
+    /// Open what a board learned in PyTorch, ONNX Runtime or Netron.
+    Export(export::Export),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -68,6 +75,8 @@ impl Cli {
             Command::Stream(stream) => stream.run(),
             Command::Explain(explain) => explain.run(),
             Command::Diagnose(diagnose) => diagnose.run(),
+            Command::Import(import) => import.run(),
+            Command::Export(export) => export.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }
