@@ -24,6 +24,7 @@
 
 pub mod bench;
 pub mod board;
+pub mod budget;
 pub mod data;
 pub mod devices;
 pub mod flash;
