@@ -54,7 +54,9 @@ impl Default for Choice {
 #[non_exhaustive]
 pub enum ChoiceError {
     /// More layers than there are.
-    #[error("the last {asked} layers are to learn, but only {layers} of the network have parameters: ask for 1 to {layers}")]
+    #[error(
+        "the last {asked} layers are to learn, but only {layers} of the network have parameters: ask for 1 to {layers}"
+    )]
     TooMany {
         /// How many were asked for.
         asked: usize,
@@ -269,7 +271,11 @@ fn learns(stage: &Stage, bias_only: bool) -> Learns {
     match stage.layer {
         _ if !bias_only => Learns::All,
         Layer::Dense { bias, .. } | Layer::Conv { bias, .. } | Layer::Depthwise { bias, .. } => {
-            if bias { Learns::Bias } else { Learns::Nothing }
+            if bias {
+                Learns::Bias
+            } else {
+                Learns::Nothing
+            }
         }
         Layer::Recurrent { .. } => Learns::Nothing,
         _ => Learns::All,

@@ -3,6 +3,7 @@
 mod anomaly;
 mod bench;
 mod board;
+mod budget;
 mod gesture;
 mod live;
 mod reliability;
@@ -36,6 +37,8 @@ enum Command {
     Seeds(seeds::Seeds),
     /// Run the digits application on an emulated board and compare every parameter with the host twin.
     Board(board::Board),
+    /// Say what a network needs, part by part, and which microcontroller has it.
+    Budget(budget::BudgetCommand),
     /// Count the instructions of training steps on emulated cores, and time them here.
     Bench(bench::Bench),
     /// Teach a simulated board gestures from real recordings, by its buttons, and test it.
@@ -55,6 +58,7 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::Seeds(seeds) => seeds.run(),
             Command::Board(board) => board.run(),
+            Command::Budget(budget) => budget.run(),
             Command::Bench(bench) => bench.run(),
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),

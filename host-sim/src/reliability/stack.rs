@@ -114,8 +114,9 @@ fn measure(machine: Machine, tally: &mut Tally) -> Result<(), CheckError> {
 
 /// Bytes, network by network: RAM, and the most that each operation needs.
 fn table(machine: Machine, all: &[Measured]) -> String {
-    let peak =
-        |mlp: bool| all.iter().filter(|m| (limit(&m.network) == STACK_OF_MLPS) == mlp).map(|m| m.stack).max().unwrap_or(0);
+    let peak = |mlp: bool| {
+        all.iter().filter(|m| (limit(&m.network) == STACK_OF_MLPS) == mlp).map(|m| m.stack).max().unwrap_or(0)
+    };
     let copied = all.iter().map(|measured| measured.copied).max().unwrap_or(0);
     let mut text = format!(
         "{} ({machine}): at most {} bytes for MLPs, {} for others; no copy of more than {copied} bytes",
