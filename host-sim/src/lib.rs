@@ -30,6 +30,7 @@ pub mod devices;
 pub mod flash;
 pub mod link;
 pub mod network;
+pub mod project;
 pub mod reliability;
 pub mod report;
 pub mod simulation;

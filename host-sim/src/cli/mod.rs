@@ -6,6 +6,7 @@ mod board;
 mod budget;
 mod gesture;
 mod live;
+mod new;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
@@ -39,6 +40,8 @@ enum Command {
     Board(board::Board),
     /// Say what a network needs, part by part, and which microcontroller has it.
     Budget(budget::BudgetCommand),
+    /// Write a project for a board: a network that learns what comes over its serial line.
+    New(new::New),
     /// Count the instructions of training steps on emulated cores, and time them here.
     Bench(bench::Bench),
     /// Teach a simulated board gestures from real recordings, by its buttons, and test it.
@@ -59,6 +62,7 @@ impl Cli {
             Command::Seeds(seeds) => seeds.run(),
             Command::Board(board) => board.run(),
             Command::Budget(budget) => budget.run(),
+            Command::New(new) => new.run(),
             Command::Bench(bench) => bench.run(),
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),

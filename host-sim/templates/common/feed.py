@@ -3,7 +3,7 @@
 
     {{feed_example}}
 
-A row is a sample: {{numbers}} numbers, then {{label_words}}. A first row of words is passed over. Columns are scaled to mean 0 and
+A row is a sample: {{inputs}} numbers, then {{label_words}}. A first row of words is passed over. Columns are scaled to mean 0 and
 deviation 1 by the rows that are learned from; the last fifth of the shuffled rows is not learned from, but tested on.
 
 Without a file, made-up rows are sent: each class has a mean of its own.
@@ -116,7 +116,7 @@ class Board:
             if kind == 0:
                 return
             # Refused: another session, which says its number behind the reason.
-            if body[0] == {{other_session}}:
+            if body[0] == 4:
                 self.session = (read_varint(body, 1)[0] + 1) & 0xFFFFFFFF or 1
             self.number = 0
         sys.exit("the board refuses a session: reset it")
@@ -142,7 +142,7 @@ class Board:
             return None
         session, number = struct.unpack("<II", data[1:9])
         kind, body = data[9], data[10:-4]
-        hello = self.number == 0 and kind == {{refused}}
+        hello = self.number == 0 and kind == 11
         if not hello and (session, number) != (self.session, self.number):
             return None
         self.number += 1
@@ -150,7 +150,7 @@ class Board:
 
     def told(self, answer, expected):
         kind, body = answer
-        if kind == {{refused}}:
+        if kind == 11:
             sys.exit(f"the board refused (reason {body[0]} of backpass_app::stream::Refusal)")
         if kind != expected:
             sys.exit(f"the board answered something else: {kind}")

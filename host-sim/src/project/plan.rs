@@ -1,0 +1,266 @@
+//! What a project is to be, checked before anything is written.
+
+use std::path::{Path, PathBuf};
+
+use backpass_app::stream::frame;
+
+use super::{Board, DRIVERS, ProjectError, STACK};
+use crate::budget::{Budget, Choice, Costs, Rule};
+use crate::network::{Activation, Layer, Network};
+
+/// What a network learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Goal {
+    /// Classes: by cross-entropy.
+    CrossEntropy,
+    /// Numbers: by the mean squared error.
+    #[value(alias = "mse")]
+    MeanSquaredError,
+}
+
+impl Goal {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::CrossEntropy => "CrossEntropy",
+            Self::MeanSquaredError => "MeanSquaredError",
+        }
+    }
+}
+
+/// Where the project gets the crates of this one from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A folder of a checkout.
+    Folder(PathBuf),
+    /// A Git repository.
+    Git(String),
+}
+
+impl Origin {
+    /// The checkout that this program was built in.
+    #[must_use]
+    pub fn own() -> Self {
+        Self::Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+    }
+
+    /// A folder, or an address with `://`, or `git@` before it.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
+        if text.contains("://") || text.starts_with("git@") {
+            Self::Git(text.into())
+        } else {
+            Self::Folder(text.into())
+        }
+    }
+
+    /// The values of a dependency on a crate in a folder of it.
+    pub(super) fn dependency(&self, folder: &str) -> Result<String, ProjectError> {
+        match self {
+            Self::Git(address) => Ok(format!("git = {address:?}")),
+            Self::Folder(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                let path = path.canonicalize().unwrap_or(path);
+                if !path.join("core/Cargo.toml").is_file() || !path.join("firmware/app/Cargo.toml").is_file() {
+                    return Err(ProjectError::NoCheckout { path });
+                }
+                Ok(format!("path = {:?}", path.join(folder).display().to_string()))
+            }
+        }
+    }
+}
+
+/// A project that can be written.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The name of the package.
+    pub name: String,
+    /// The board.
+    pub board: Board,
+    /// The network; a softmax that the loss has in it is gone.
+    pub network: Network,
+    /// What learns, and by which rule.
+    pub choice: Choice,
+    /// The loss.
+    pub goal: Goal,
+    /// Where `backpass` is.
+    pub origin: Origin,
+    /// What it needs.
+    pub budget: Budget,
+    /// Whether the network had a softmax at its end, which cross-entropy has in it.
+    pub without_softmax: bool,
+}
+
+/// Names that mean something else to Cargo or Rust, and those of the project's dependencies.
+const TAKEN: [&str; 16] = [
+    "test",
+    "core",
+    "std",
+    "alloc",
+    "proc_macro",
+    "build",
+    "deps",
+    "examples",
+    "incremental",
+    "backpass",
+    "backpass-app",
+    "defmt",
+    "embedded-io",
+    "embedded-storage",
+    "static_cell",
+    "panic-probe",
+];
+/// Rust's own words.
+const WORDS: &str = "as async await break const continue crate dyn else enum extern false fn for gen if impl in let loop match mod move \
+                     mut pub ref return self static struct super trait true type unsafe use where while abstract become box do final \
+                     macro override priv try typeof unsized virtual yield";
+
+fn check_name(name: &str) -> Result<(), ProjectError> {
+    let problem = |problem| Err(ProjectError::Name { name: name.to_owned(), problem });
+    match name {
+        "" => problem("it is empty"),
+        _ if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') => {
+            problem("a package has letters, digits, - and _ in its name")
+        }
+        _ if !name.starts_with(|c: char| c.is_ascii_alphabetic()) => problem("a package's name begins with a letter"),
+        _ if TAKEN.contains(&name) => problem("that name is taken"),
+        _ if WORDS.split_whitespace().any(|word| word == name) => problem("that is a word of Rust"),
+        _ if name.len() > 64 => problem("it is longer than 64 letters"),
+        _ => Ok(()),
+    }
+}
+
+impl Plan {
+    /// Checks that the network can learn this, and that it fits the board.
+    ///
+    /// # Errors
+    /// What cannot be, and what to do.
+    pub fn new(
+        name: &str,
+        board: Board,
+        network: &Network,
+        choice: Choice,
+        goal: Goal,
+        origin: Origin,
+    ) -> Result<Self, ProjectError> {
+        check_name(name)?;
+        let (network, without_softmax) = without_softmax(network, goal);
+        let plan = |choice| {
+            let budget = Budget::new(&network, choice)?;
+            let (name, network, origin) = (name.to_owned(), network.clone(), origin.clone());
+            Ok::<Self, ProjectError>(Self { name, board, network, choice, goal, origin, budget, without_softmax })
+        };
+        let asked = plan(choice)?;
+        asked.check_goal()?;
+        let Err((what, needed, there)) = asked.check_fit() else { return Ok(asked) };
+        // What would help: less of it, then another board.
+        let layers = asked.budget.parts.iter().filter(|part| part.parameters > 0).count();
+        let lasts = (1..layers).rev().map(|last| Choice { train_last: Some(last), ..choice });
+        let fits = |choice: &Choice| plan(*choice).is_ok_and(|plan| plan.check_fit().is_ok());
+        let mut helps = Vec::new();
+        if let Some(rule) = [Rule::Momentum, Rule::Sgd].into_iter().find(|rule| fits(&Choice { rule: *rule, ..choice }))
+        {
+            helps.push(format!("--optimizer {rule}"));
+        }
+        if let Some(last) = lasts.into_iter().find(fits).and_then(|choice| choice.train_last) {
+            helps.push(format!("--train-last {last}"));
+        }
+        let boards = [Board::NucleoF446re, Board::Pico, Board::Pico2];
+        if let Some(board) =
+            boards.into_iter().find(|board| Self { board: *board, ..asked.clone() }.check_fit().is_ok())
+        {
+            helps.push(format!("--board {}", board.name()));
+        }
+        let help = if helps.is_empty() {
+            "no option helps: take a smaller network".to_owned()
+        } else {
+            format!("enough would be {}", helps.join(", or "))
+        };
+        Err(ProjectError::DoesNotFit { board: board.name(), what, needed, there, help })
+    }
+
+    fn check_goal(&self) -> Result<(), ProjectError> {
+        let output = self.network.output();
+        let no = |problem: String| Err(ProjectError::Goal(problem));
+        if self.budget.parts.iter().all(|part| part.parameters == 0) {
+            return no("no layer of the network learns: add one with parameters, such as dense(10)".into());
+        }
+        if self.goal == Goal::CrossEntropy && (output.axes().len() != 1 || output.count() < 2) {
+            return no(format!(
+                "the network gives {output}, but cross-entropy needs a vector of two classes or more: end it with dense(CLASSES), or \
+                 take --loss mean-squared-error"
+            ));
+        }
+        if frame::longest(self.numbers()) > LONGEST_FRAME {
+            let most = frame::room(LONGEST_FRAME);
+            return no(format!(
+                "a sample has {} numbers, but a message on the line has at most {most}",
+                self.numbers()
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is missing, what is needed, what is there.
+    fn check_fit(&self) -> Result<(), (&'static str, usize, usize)> {
+        let parts = self.board.parts();
+        let flash_in_ram = if self.board == Board::Qemu { self.checkpoints() } else { 0 };
+        let ram = self.budget.ram() + self.frames() + self.stack() + flash_in_ram;
+        if ram > parts.ram {
+            return Err(("RAM", ram, parts.ram));
+        }
+        let core = crate::budget::Board::named(parts.budget).map_or(crate::bench::Core::M4f, |board| board.core);
+        let code = Costs::recorded().flash(&self.budget, core) + DRIVERS;
+        let flash = code + if self.board == Board::Qemu { 0 } else { self.checkpoints() };
+        if flash > parts.flash { Err(("flash", flash, parts.flash)) } else { Ok(()) }
+    }
+
+    /// Numbers of the longest message.
+    pub(super) fn numbers(&self) -> usize {
+        let outputs = self.network.output().count();
+        let targets = if self.goal == Goal::CrossEntropy { 0 } else { outputs };
+        (self.network.input().count() + targets).max(outputs)
+    }
+
+    /// Bytes of the line's buffers: a request, an answer, a refusal, and what is known of them.
+    pub(super) fn frames(&self) -> usize {
+        2 * frame::longest(self.numbers()) + frame::longest(0) + 64
+    }
+
+    /// Bytes of the stack.
+    pub(super) const fn stack(&self) -> usize {
+        STACK
+    }
+
+    /// Bytes of both slots of checkpoints, in whole sectors.
+    pub(super) fn checkpoints(&self) -> usize {
+        let (sector, least) = self.board.parts().slot;
+        2 * self.budget.checkpoint().next_multiple_of(sector).max(least)
+    }
+
+    /// Where the frozen body ends, if there is one.
+    pub(super) fn split(&self) -> Option<(Network, Network)> {
+        let prefix = self.budget.prefix();
+        let stages = self.network.stages();
+        let part = |stages: &[crate::network::Stage]| {
+            let input = stages.first()?.input.clone();
+            Network::new(input, stages.iter().map(|stage| stage.layer)).ok()
+        };
+        if prefix == 0 { None } else { Some((part(&stages[..prefix])?, part(&stages[prefix..])?)) }
+    }
+}
+
+/// Bytes of the longest message that the host's end takes.
+const LONGEST_FRAME: usize = 1 << 16;
+
+/// The network without the softmax that cross-entropy has in it.
+fn without_softmax(network: &Network, goal: Goal) -> (Network, bool) {
+    let stages = network.stages();
+    let last = stages.last().map(|stage| stage.layer);
+    let is_one = matches!(last, Some(Layer::Activation(Activation::Softmax | Activation::LogSoftmax)));
+    if goal != Goal::CrossEntropy || !is_one || stages.len() < 2 {
+        return (network.clone(), false);
+    }
+    let layers = stages.iter().take(stages.len() - 1).map(|stage| stage.layer);
+    // A beginning of a network is one.
+    Network::new(network.input().clone(), layers).map_or_else(|_| (network.clone(), false), |shorter| (shorter, true))
+}
