@@ -28,6 +28,7 @@ pub mod budget;
 pub mod data;
 pub mod devices;
 pub mod flash;
+pub mod formats;
 pub mod link;
 pub mod network;
 pub mod project;
