@@ -50,8 +50,8 @@ pub const BOARDS: [Board; 20] = [
     board("pico", "RP2040", Core::M0, 125, (264, 2048)),
     board("lpc55s69", "LPC55S69JBD100", Core::M33, 150, (272, 630)),
     board("stm32f746ng", "STM32F746NGHx", Core::M7, 216, (320, 1024)),
-    board("pico2", "RP235x", Core::M33, 150, (520, 4096)),
     board("stm32h743zi", "STM32H743ZITx", Core::M7, 480, (512, 2048)),
+    board("pico2", "RP235x", Core::M33, 150, (520, 4096)),
     board("stm32u575", "STM32U575ZITxQ", Core::M33, 160, (768, 2048)),
 ];
 

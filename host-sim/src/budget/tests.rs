@@ -163,3 +163,37 @@ fn boards_are_found_and_what_is_missing_is_told() {
     assert!(fit("pico", &small).time.step > 20.0 * fit("microbit-v2", &small).time.step);
     assert!(Board::named("a-board").is_none());
 }
+
+/// Memories that lie behind one another are one.
+fn joined(chip: &str, kind: &str) -> Vec<(u64, u64)> {
+    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
+    let mut pieces: Vec<(u64, u64)> = Vec::new();
+    for line in include_str!("../../../tests/reference/chips/chips.csv").lines().skip(2) {
+        let [of, its_kind, start, end, _] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        if (of, its_kind) != (chip, kind) {
+            continue;
+        }
+        match pieces.last_mut() {
+            Some(last) if last.1 == number(start) => last.1 = number(end),
+            _ => pieces.push((number(start), number(end))),
+        }
+    }
+    pieces
+}
+
+#[test]
+fn memories_are_those_of_the_chips_descriptions() {
+    for board in BOARDS {
+        let largest = |kind| joined(board.chip, kind).iter().map(|(start, end)| end - start).max().unwrap();
+        // The RP2040's banks of RAM lie behind one another twice.
+        let ram = if board.chip == "RP2040" { 0x42000 } else { largest("Ram") };
+        assert_eq!(ram, board.ram as u64, "{}", board.name);
+        if !board.chip.starts_with("RP2") {
+            assert_eq!(largest("Nvm"), board.flash as u64, "{}", board.name);
+        } else {
+            assert!(largest("Nvm") >= board.flash as u64, "{}", board.name);
+        }
+    }
+    let names: std::collections::BTreeSet<_> = BOARDS.iter().map(|board| board.name).collect();
+    assert_eq!(names.len(), BOARDS.len());
+}

@@ -172,13 +172,9 @@ impl Network {
     }
 
     fn tuple(&self, part: impl Fn(&Stage) -> String) -> String {
-        self.tuple_of(&self.stages.iter().map(part).collect::<Vec<_>>())
-    }
-
-    /// A tuple of one part a stage, nested as the network's type is.
-    pub(crate) fn tuple_of(&self, parts: &[String]) -> String {
+        let parts: Vec<_> = self.stages.iter().map(part).collect();
         if parts.len() <= LONGEST_TUPLE {
-            return tuple(parts);
+            return tuple(&parts);
         }
         tuple(&parts.chunks(LONGEST_TUPLE).map(tuple).collect::<Vec<_>>())
     }

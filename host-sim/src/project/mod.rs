@@ -15,6 +15,7 @@ pub use write::{File, files, write};
 use std::path::PathBuf;
 
 use crate::budget::ChoiceError;
+use crate::formats::Problems;
 
 /// Bytes of the stack, as the boards of this project have it.
 pub const STACK: usize = 16 << 10;
@@ -65,6 +66,9 @@ pub enum ProjectError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// The trained parameters do not fit the network.
+    #[error(transparent)]
+    Weights(#[from] Problems),
     /// A file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {

@@ -6,6 +6,7 @@ use backpass_app::stream::frame;
 
 use super::{Board, DRIVERS, ProjectError, STACK};
 use crate::budget::{Budget, Choice, Costs, Rule};
+use crate::formats::{Model, Problems};
 use crate::network::{Activation, Layer, Network};
 
 /// What a network learns.
@@ -86,6 +87,8 @@ pub struct Plan {
     pub origin: Origin,
     /// What it needs.
     pub budget: Budget,
+    /// Trained parameters to start from, of the network and its frozen layers.
+    pub trained: Option<Model>,
     /// Whether the network had a softmax at its end, which cross-entropy has in it.
     pub without_softmax: bool,
 }
@@ -147,7 +150,17 @@ impl Plan {
         let plan = |choice| {
             let budget = Budget::new(&network, choice)?;
             let (name, network, origin) = (name.to_owned(), network.clone(), origin.clone());
-            Ok::<Self, ProjectError>(Self { name, board, network, choice, goal, origin, budget, without_softmax })
+            Ok::<Self, ProjectError>(Self {
+                name,
+                board,
+                network,
+                choice,
+                goal,
+                origin,
+                budget,
+                trained: None,
+                without_softmax,
+            })
         };
         let asked = plan(choice)?;
         asked.check_goal()?;
@@ -176,6 +189,15 @@ impl Plan {
             format!("enough would be {}", helps.join(", or "))
         };
         Err(ProjectError::DoesNotFit { board: board.name(), what, needed, there, help })
+    }
+
+    /// The same, starting from trained parameters: those of the network, in its order.
+    ///
+    /// # Errors
+    /// Parameters that are not those of the network.
+    pub fn trained(self, values: Vec<Vec<f32>>) -> Result<Self, Problems> {
+        let model = Model::new(self.network.clone(), values)?;
+        Ok(Self { trained: Some(model), ..self })
     }
 
     fn check_goal(&self) -> Result<(), ProjectError> {
@@ -209,7 +231,8 @@ impl Plan {
             return Err(("RAM", ram, parts.ram));
         }
         let core = crate::budget::Board::named(parts.budget).map_or(crate::bench::Core::M4f, |board| board.core);
-        let code = Costs::recorded().flash(&self.budget, core) + DRIVERS;
+        let trained = if self.trained.is_some() { self.budget.parameters() } else { 0 };
+        let code = Costs::recorded().flash(&self.budget, core) + trained + DRIVERS;
         let flash = code + if self.board == Board::Qemu { 0 } else { self.checkpoints() };
         if flash > parts.flash { Err(("flash", flash, parts.flash)) } else { Ok(()) }
     }

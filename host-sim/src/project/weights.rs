@@ -1,6 +1,4 @@
-//! Parameters as Rust: a constant that a frozen network borrows from flash.
-
-use std::fmt::Write;
+//! Parameters of frozen layers, where there are no trained ones.
 
 use backpass::{Initialization, Rng};
 
@@ -57,81 +55,9 @@ fn draw(parameter: &Parameter, stage: &Stage, initialization: Initialization, rn
     values
 }
 
-/// An expression of the type of the network's parameters, of these values, and the names that it uses.
-///
-/// # Panics
-/// If the values are not those of the network's parameters, in their order.
-#[must_use]
-pub fn literal(network: &Network, values: &[Vec<f32>]) -> (String, Vec<&'static str>) {
-    let (mut values, mut names) = (values.iter(), Vec::new());
-    let stages: Vec<_> = network
-        .stages()
-        .iter()
-        .map(|stage| {
-            let parameters = stage.layer.parameters(&stage.input, "");
-            let Some(name) = type_name(&stage.layer) else { return "()".to_owned() };
-            names.push(name);
-            let mut fields = String::new();
-            for parameter in &parameters {
-                let values = values.next().expect("values of every parameter");
-                assert_eq!(values.len(), parameter.count(), "{}", parameter.name);
-                // Writing to a string cannot fail.
-                let _ = write!(fields, "{}: {}, ", parameter.leaf(), nested(&parameter.axes, values));
-            }
-            if parameters.iter().all(|parameter| parameter.role != Role::Bias) {
-                let _ = write!(fields, "bias: {}, ", no_bias(&stage.layer));
-            }
-            format!("{name} {{ {fields}}}")
-        })
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    (network.tuple_of(&stages), names)
-}
-
-/// The type of a layer's parameters, if it has any.
-fn type_name(layer: &Layer) -> Option<&'static str> {
-    match layer {
-        Layer::Dense { .. } | Layer::Conv { .. } | Layer::Depthwise { .. } | Layer::LayerNorm { .. } => Some("Linear"),
-        Layer::BatchNorm { .. } => Some("BatchNormParams"),
-        Layer::Recurrent { .. } => Some("RecurrentParams"),
-        _ => None,
-    }
-}
-
-/// What stands for a bias where there is none.
-fn no_bias(layer: &Layer) -> String {
-    use crate::network::Cell;
-    match layer {
-        Layer::Recurrent { cell: cell @ (Cell::Gru | Cell::Lstm), .. } => nested(&[cell.bias_rows(), 0], &[]),
-        _ => "[]".to_owned(),
-    }
-}
-
-/// `[[1.0, 2.0], [3.0, 4.0]]`.
-fn nested(axes: &[usize], values: &[f32]) -> String {
-    let [first, rest @ ..] = axes else { return values.first().map_or("0.0".to_owned(), |value| format!("{value:?}")) };
-    let size = rest.iter().product::<usize>();
-    let rows: Vec<_> =
-        (0..*first).map(|row| nested(rest, values.get(row * size..(row + 1) * size).unwrap_or(&[]))).collect();
-    let between = if rest.is_empty() { ", " } else { ",\n" };
-    format!("[{}]", rows.join(between))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn literals_have_the_shape_of_the_parameters() {
-        let network = Network::from_line("2 dense(3) relu dense(1,bias=no)").unwrap();
-        let values = [vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], vec![0.5; 3], vec![1e-8, -0.0, 2.5]];
-        let (text, names) = literal(&network, &values);
-        let text: String = text.split_whitespace().collect();
-        let expected = "(Linear{weight:[[1.0,2.0,3.0],[4.0,5.0,6.0]],bias:[0.5,0.5,0.5],},(),\
-                        Linear{weight:[[1e-8],[-0.0],[2.5]],bias:[],})";
-        assert_eq!((text.as_str(), names), (expected, vec!["Linear"]));
-    }
 
     #[test]
     fn random_weights_have_the_bounds_of_the_initialization() {

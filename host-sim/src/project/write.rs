@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Board, Goal, Plan, ProjectError, weights};
 use crate::budget::{Costs, Rule};
-use crate::network::Network;
+use crate::formats::{Model, source};
+use crate::network::Shape;
 
 /// The seed of a frozen body that has no trained weights yet.
 const SEED: u64 = 1;
@@ -37,7 +38,7 @@ impl Values {
 /// The files of a project.
 ///
 /// # Errors
-/// [`ProjectError::NoCheckout`].
+/// [`ProjectError::NoCheckout`], or [`ProjectError::Weights`].
 pub fn files(plan: &Plan) -> Result<Vec<File>, ProjectError> {
     let parts = plan.board.parts();
     let values = values(plan)?;
@@ -52,32 +53,29 @@ pub fn files(plan: &Plan) -> Result<Vec<File>, ProjectError> {
     add(".gitignore", common!("gitignore").to_owned());
     add("README.md", values.fill(common!("README.md")));
     add("feed.py", values.fill(common!("feed.py")));
-    let (mut modules, body) = (String::new(), plan.split().map(|(body, _)| body));
+    add(
+        "src/main.rs",
+        values.fill(common!("main.rs")) + &values.fill(plan.trained.as_ref().map_or("", |_| common!("begin.rs"))),
+    );
+    add("src/board.rs", values.fill(parts.source));
     if let Some(text) = parts.flash_source {
-        modules += "mod flash;\n";
         add("src/flash.rs", text.to_owned());
     }
-    if let Some(body) = &body {
-        add("src/weights.rs", weights_file(body));
-    }
-    // In the order of the alphabet, as rustfmt has it.
-    let main = common!("main.rs").replace("mod line;\n", &format!("{modules}mod line;\n"));
-    let main = if body.is_some() { main.replace("mod network;\n", "mod network;\nmod weights;\n") } else { main };
-    add("src/main.rs", main);
-    add("src/board.rs", values.fill(parts.source));
     add("src/line.rs", common!("line.rs").to_owned());
     add("src/network.rs", values.fill(common!("network.rs")));
+    let (body, head) = plan.split().map_or((None, plan.network.clone()), |(body, head)| (Some(body), head));
+    let frozen = body.as_ref().map_or(0, |body| body.parameters().len());
+    if let Some(body) = body {
+        let (values, origin) = match &plan.trained {
+            Some(model) => (model.values()[..frozen].to_vec(), "a trained model"),
+            None => (weights::random(&body, SEED), "random numbers, until trained ones are put here"),
+        };
+        add("src/weights.rs", source::write(&Model::new(body, values)?, origin));
+    }
+    if let Some(model) = &plan.trained {
+        add("src/trained.rs", source::write(&Model::new(head, model.values()[frozen..].to_vec())?, "a trained model"));
+    }
     Ok(files)
-}
-
-fn weights_file(body: &Network) -> String {
-    let (literal, names) = weights::literal(body, &weights::random(body, SEED));
-    format!(
-        "//! The frozen layers' parameters: random ones, until trained ones are put in their place.\n\n\
-         use backpass::{{Layer, {}}};\n\nuse crate::network::{{Body, Input}};\n\n\
-         /// In flash.\n#[rustfmt::skip]\npub static BODY: <Body as Layer<Input>>::Params =\n{literal};\n",
-        names.join(", ")
-    )
 }
 
 /// The rule and its usual learning rate.
@@ -97,21 +95,19 @@ const fn rule(rule: Rule) -> &'static str {
 
 /// The types of the network, a constant of it, and the names that both use.
 fn network(plan: &Plan) -> (String, String, Vec<&'static str>) {
-    let Some((body, head)) = plan.split() else {
+    let Some((_, head)) = plan.split() else {
         let types = format!("/// The network.\npub type Net = {};", plan.network.rust_type());
         return (types, plan.network.rust_value(), plan.network.rust_names());
     };
     let types = format!(
-        "/// The layers that do not learn; their weights lie in flash.\npub type Body = {};\n/// The layers that learn.\npub type Head = {};\n\
+        "/// The layers that do not learn; their weights lie in flash.\npub type Body = weights::Network;\n\
+         /// The layers that learn.\npub type Head = {};\n\
          /// The network.\npub type Net = (FrozenPrefix<Body, Input, {}>, Head);",
-        body.rust_type(),
         head.rust_type(),
         plan.budget.buffer
     );
-    let value = format!("(FrozenPrefix::new({}, &crate::weights::BODY), {})", body.rust_value(), head.rust_value());
-    let mut names = [body.rust_names(), head.rust_names()].concat();
-    names.push("FrozenPrefix");
-    (types, value, names)
+    let value = format!("(FrozenPrefix::new(weights::NETWORK, &weights::PARAMETERS), {})", head.rust_value());
+    (types, value, [head.rust_names(), vec!["FrozenPrefix"]].concat())
 }
 
 fn values(plan: &Plan) -> Result<Values, ProjectError> {
@@ -119,10 +115,11 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
     let (inputs, outputs) = (plan.network.input(), plan.network.output());
     let (types, value, mut names) = network(plan);
     names.extend(["Vector", "Signal", "Image"]);
-    let used = [&types, &value, &inputs.rust_type(), &outputs.rust_type()].map(String::as_str).join(" ");
+    let classes = plan.goal == Goal::CrossEntropy;
+    let output = if classes { String::new() } else { outputs.rust_type() };
+    let used = [&types, &value, &inputs.rust_type(), &output].map(String::as_str).join(" ");
     names.retain(|name| used.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == *name));
     names.extend(["Memory", "Rng", "Tensor", plan.goal.name(), plan.choice.rule.name()]);
-    let classes = plan.goal == Goal::CrossEntropy;
     let (targets, target_values) = if classes {
         let count = outputs.count().min(8);
         (count, format!("[{}]", (0..count).map(|class| class.to_string()).collect::<Vec<_>>().join(", ")))
@@ -133,7 +130,9 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
     names.sort_unstable();
     names.dedup();
     let kilobytes = |bytes: usize| (bytes >> 10).to_string();
-    let is_frozen = plan.split().is_some();
+    let (is_frozen, is_trained) = (plan.split().is_some(), plan.trained.is_some());
+    let text = |is_so: bool, text: &str| if is_so { text.to_owned() } else { String::new() };
+    let modules = text(parts.flash_source.is_some(), "mod flash;\n");
     let weights_words = "\n`src/weights.rs` has random weights, as a learner draws them: features that do not learn, but that the head can learn from. With those of\n\
                          a network that was trained elsewhere it is a pretrained one; only the head then adapts to what the board sees.\n";
     let feed = format!("python3 feed.py {} mine.csv", parts.line);
@@ -145,7 +144,23 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
         ("link_arguments", parts.link_arguments.to_owned()),
         ("names", names.join(", ")),
         ("input", inputs.rust_type()),
-        ("output", outputs.rust_type()),
+        (
+            "output_type",
+            if classes {
+                String::new()
+            } else {
+                format!("/// What the network gives.\npub type Output = {};\n", outputs.rust_type())
+            },
+        ),
+        ("modules", modules),
+        ("trained_module", text(is_trained, "mod trained;\n")),
+        ("weights_module", text(is_frozen, "mod weights;\n")),
+        ("weights_import", text(is_frozen, "\nuse crate::weights;\n")),
+        ("begin_imports", text(is_trained, "use backpass::checkpoint::Store;\n")),
+        ("flash_import", text(is_trained, "use embedded_storage::nor_flash::NorFlash;\n")),
+        ("begin_call", text(is_trained, "    begin(&mut learner, &mut store);\n")),
+        ("assign", format!("learner.params_mut(){} = trained::PARAMETERS", if is_frozen { ".1" } else { "" })),
+        ("order_words", order_words(inputs)),
         ("types", types),
         ("value", value),
         ("goal", plan.goal.name().to_owned()),
@@ -180,12 +195,21 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
                 format!("the {} numbers that it is to give", outputs.count())
             },
         ),
-        (
-            "weights_row",
-            if is_frozen { "| `src/weights.rs` | the parameters of the frozen layers |\n" } else { "" }.to_owned(),
-        ),
-        ("weights_words", if is_frozen { weights_words } else { "" }.to_owned()),
+        ("weights_row", text(is_frozen, "| `src/weights.rs` | the parameters of the frozen layers |\n")),
+        ("weights_words", text(is_frozen && !is_trained, weights_words)),
     ]))
+}
+
+/// The order of a sample's numbers.
+fn order_words(input: &Shape) -> String {
+    match input.axes() {
+        [_] => String::new(),
+        [steps, channels] => format!(" ({steps} steps of {channels} channels, one step after another)"),
+        axes => {
+            let [rows, columns, channels] = [0, 1, 2].map(|axis| axes.get(axis).copied().unwrap_or(1));
+            format!(" ({rows} rows of {columns} pixels of {channels} channels, one pixel after another)")
+        }
+    }
 }
 
 /// Steps of the check at switch-on: about a second of them, by the estimate.

@@ -3,7 +3,7 @@
 
     {{feed_example}}
 
-A row is a sample: {{inputs}} numbers, then {{label_words}}. A first row of words is passed over. Columns are scaled to mean 0 and
+A row is a sample: {{inputs}} numbers{{order_words}}, then {{label_words}}. A first row of words is passed over. Columns are scaled to mean 0 and
 deviation 1 by the rows that are learned from; the last fifth of the shuffled rows is not learned from, but tested on.
 
 Without a file, made-up rows are sent: each class has a mean of its own.

@@ -4,12 +4,12 @@
 #![no_main]
 
 mod board;
-mod line;
+{{modules}}mod line;
 mod network;
-
+{{trained_module}}{{weights_module}}
 use backpass::Learner;
-use backpass_app::stream::{Event, Frames, Response, Server};
-use static_cell::ConstStaticCell;
+{{begin_imports}}use backpass_app::stream::{Event, Frames, Response, Server};
+{{flash_import}}use static_cell::ConstStaticCell;
 
 use board::{Board, entry, log};
 use network::{CHECK_STEPS, FRAME, Goal, Input, Net, Ram, Rule, SEED, TARGETS, Target};
@@ -26,7 +26,7 @@ fn main() -> ! {
     log(format_args!("{} bytes of RAM to learn in", size_of::<Ram>()));
     let mut learner = Learner::new(MEMORY.take(), network::network(), network::GOAL, network::RULE);
     check(&mut learner);
-    // From here on what was saved, or fresh weights.
+{{begin_call}}    // From here on what was saved, or fresh weights.
     let mut server: Application = Server::new(learner, FRAMES.take(), SEED);
     server.start(&mut store, &mut tell);
     log(format_args!("ready: waits for samples"));

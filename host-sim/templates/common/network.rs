@@ -4,15 +4,13 @@
 
 use backpass::{{{names}}};
 use backpass_app::stream::frame;
-
+{{weights_import}}
 /// The network as a line, for `backpass-sim budget --network`.
 pub const LINE: &str = "{{line}}";
 /// A sample.
 pub type Input = {{input}};
 {{types}}
-/// What the network gives.
-pub type Output = {{output}};
-/// What is made small.
+{{output_type}}/// What is made small.
 pub type Goal = {{goal}};
 /// What a sample is to give.
 pub type Target = {{target}};
