@@ -12,6 +12,7 @@ pub mod checkpoint;
 pub mod flash;
 mod layout;
 mod naming;
+pub mod onnx;
 
 mod recurrent;
 pub mod safetensors;
