@@ -142,16 +142,14 @@ impl Emulator {
     }
 }
 
-/// Samples of four classes that differ.
+/// Samples of four classes: the signs of the means of two channels.
 fn samples(count: usize) -> Vec<(Signal<20, 3>, usize)> {
     let mut rng = Rng::new(7);
+    let sign = |is_so: bool| if is_so { 1.0 } else { -1.0 };
     (0..count)
         .map(|index| {
-            let class = index % 4;
-            let sample = std::array::from_fn(|row| {
-                std::array::from_fn(|channel| rng.symmetric(0.5) + f32::from((row % 4 == class) && channel == 0))
-            });
-            (sample, class)
+            let means = [sign(index % 2 == 0), sign(index % 4 < 2), 0.0];
+            (std::array::from_fn(|_| means.map(|mean| mean + rng.symmetric(0.5))), index % 4)
         })
         .collect()
 }

@@ -1,11 +1,13 @@
 //! `new`: a project for a board.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use backpass_sim::budget::{Choice, Rule};
-use backpass_sim::network::Network;
+use backpass_sim::formats::onnx;
+use backpass_sim::network::{Network, Shape};
 use backpass_sim::project::{self, Board, Goal, Origin, Plan};
 use clap::Args;
 use serde_json::json;
@@ -20,8 +22,8 @@ learns whatever comes over its serial line, sample by sample, answers with predi
 the project sends the rows of a CSV file. Network, rule and learning rate stand in src/network.rs. What does not fit the board is
 refused, and what would help is said: see `backpass-sim budget`.
 
-With --train-last N only the last N layers that have parameters learn; those before are frozen and lie in flash (src/weights.rs), with random
-weights until trained ones are put there.
+With --train-last N only the last N layers that have parameters learn; those before are frozen and lie in flash (src/weights.rs): with the weights of
+the --onnx file, or random ones until trained ones are put there. What learns starts from the file's values (src/trained.rs).
 
 The project depends on the crates backpass and backpass-app by the path of a checkout: that which this program was built in, or --backpass. With
 an address such as https://... it depends on them by Git.
@@ -31,6 +33,7 @@ Exit codes: 0; 2 if the project was not written.
 Examples:
   backpass-sim new hello --board qemu --network \"64 dense(32) relu dense(10)\"
   backpass-sim new shaker --board microbit-v2 --network \"3x100 conv1d(8,5) relu maxpool(2) dense(16) relu dense(4)\" --train-last 1
+  backpass-sim new mine --board nucleo-f446re --onnx model.onnx --train-last 1
   backpass-sim new pump --board pico2 --network \"640 dense(64) relu dense(8) relu dense(64) relu dense(640)\" --loss mean-squared-error")]
 pub(crate) struct New {
     /// Folder of the project; its last part is the project's name
@@ -40,8 +43,14 @@ pub(crate) struct New {
     #[arg(long, value_enum)]
     board: Board,
     /// Network as a line: a sample's shape and layers; `backpass-sim budget --help` lists them
-    #[arg(long, value_name = "LINE")]
-    network: String,
+    #[arg(long, value_name = "LINE", required_unless_present = "onnx", conflicts_with = "onnx")]
+    network: Option<String>,
+    /// Network and trained parameters of an ONNX file: learning starts from them
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
+    /// Shape of a sample, channels first, where the ONNX file leaves it open: 64, 3x100, 3x32x32
+    #[arg(long, value_name = "SHAPE", value_parser = shape, requires = "onnx")]
+    input: Option<Shape>,
     /// Only the last N layers that have parameters learn; those before are frozen
     #[arg(long, value_name = "N")]
     train_last: Option<usize>,
@@ -65,17 +74,48 @@ pub(crate) struct New {
     json: bool,
 }
 
+/// The beginning of a line.
+fn shape(text: &str) -> Result<Shape, String> {
+    let network = Network::from_line(&format!("{text} relu")).map_err(|error| error.to_string())?;
+    Ok(network.input().clone())
+}
+
+/// Reads a file beside the model, where exporters put the values of large ones.
+fn beside(model: &Path, name: &str) -> Result<Vec<u8>, String> {
+    if Path::new(name).components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(format!("the values are in {name}, which is not beside the model"));
+    }
+    let path = model.with_file_name(name);
+    fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
 impl New {
+    /// The network, and its trained parameters if it has some.
+    fn model(&self) -> Result<(Network, Option<Vec<Vec<f32>>>), Box<dyn Error>> {
+        if let Some(line) = &self.network {
+            return Ok((Network::from_line(line)?, None));
+        }
+        let path = self.onnx.as_deref().ok_or("give a --network or an --onnx file")?;
+        let bytes = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let imported = onnx::read(&bytes, self.input.as_ref(), &|name| beside(path, name))
+            .map_err(|problems| format!("{}: {problems}", path.display()))?;
+        Ok((imported.model.network().clone(), Some(imported.model.values().to_vec())))
+    }
+
     pub(crate) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
         let folder = std::path::absolute(&self.folder)?;
         let name = match &self.name {
             Some(name) => name.clone(),
             None => folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         };
-        let network = Network::from_line(&self.network)?;
+        let (network, trained) = self.model()?;
         let choice = Choice { rule: self.optimizer, train_last: self.train_last, bias_only: false };
         let origin = self.backpass.as_deref().map_or_else(Origin::own, Origin::named);
         let plan = Plan::new(&name, self.board, &network, choice, self.loss, origin)?;
+        let plan = match trained {
+            Some(values) => plan.trained(values)?,
+            None => plan,
+        };
         let written = project::write(&plan, &folder, self.force)?;
         let screen = Screen::new(self.json);
         let ram = plan.budget.ram();
@@ -97,7 +137,7 @@ impl New {
         }
         screen.line(format!("wrote {} files into {}", written.len(), self.folder.display()));
         screen.line(format!("{} learns in {} bytes of RAM on {}", plan.network, thousands(ram), self.board.name()));
-        if plan.budget.frozen() > 0 {
+        if plan.budget.frozen() > 0 && plan.trained.is_none() {
             let frozen = thousands(plan.budget.frozen());
             screen.line(format!(
                 "{frozen} bytes of frozen parameters in src/weights.rs are random: put trained ones there"

@@ -6,7 +6,7 @@ use backpass_app::stream::frame;
 
 use super::{Board, DRIVERS, ProjectError, STACK};
 use crate::budget::{Budget, Choice, Costs, Rule};
-use crate::formats::{Model, Problems};
+use crate::formats::Model;
 use crate::network::{Activation, Layer, Network};
 
 /// What a network learns.
@@ -194,10 +194,17 @@ impl Plan {
     /// The same, starting from trained parameters: those of the network, in its order.
     ///
     /// # Errors
-    /// Parameters that are not those of the network.
-    pub fn trained(self, values: Vec<Vec<f32>>) -> Result<Self, Problems> {
+    /// Parameters that are not those of the network, or that do not fit the board's flash.
+    pub fn trained(self, values: Vec<Vec<f32>>) -> Result<Self, ProjectError> {
         let model = Model::new(self.network.clone(), values)?;
-        Ok(Self { trained: Some(model), ..self })
+        let plan = Self { trained: Some(model), ..self };
+        let help = "take a smaller network, or a larger board".to_owned();
+        match plan.check_fit() {
+            Ok(()) => Ok(plan),
+            Err((what, needed, there)) => {
+                Err(ProjectError::DoesNotFit { board: plan.board.name(), what, needed, there, help })
+            }
+        }
     }
 
     fn check_goal(&self) -> Result<(), ProjectError> {

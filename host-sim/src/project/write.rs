@@ -159,7 +159,15 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
         ("begin_imports", text(is_trained, "use backpass::checkpoint::Store;\n")),
         ("flash_import", text(is_trained, "use embedded_storage::nor_flash::NorFlash;\n")),
         ("begin_call", text(is_trained, "    begin(&mut learner, &mut store);\n")),
-        ("assign", format!("learner.params_mut(){} = trained::PARAMETERS", if is_frozen { ".1" } else { "" })),
+        (
+            "assign",
+            if is_frozen {
+                "learner.params_mut().1 = trained::PARAMETERS"
+            } else {
+                "*learner.params_mut() = trained::PARAMETERS"
+            }
+            .to_owned(),
+        ),
         ("order_words", order_words(inputs)),
         ("types", types),
         ("value", value),
@@ -195,7 +203,11 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
                 format!("the {} numbers that it is to give", outputs.count())
             },
         ),
-        ("weights_row", text(is_frozen, "| `src/weights.rs` | the parameters of the frozen layers |\n")),
+        (
+            "weights_row",
+            text(is_frozen, "| `src/weights.rs` | the parameters of the frozen layers |\n")
+                + &text(is_trained, "| `src/trained.rs` | the parameters that learning starts from |\n"),
+        ),
         ("weights_words", text(is_frozen && !is_trained, weights_words)),
     ]))
 }
