@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Board, Goal, Plan, ProjectError, weights};
 use crate::budget::{Costs, Rule};
 use crate::formats::{Model, source};
-use crate::network::Shape;
+use crate::network::{Network, Shape};
 
 /// The seed of a frozen body that has no trained weights yet.
 const SEED: u64 = 1;
@@ -95,19 +95,24 @@ const fn rule(rule: Rule) -> &'static str {
 
 /// The types of the network, a constant of it, and the names that both use.
 fn network(plan: &Plan) -> (String, String, Vec<&'static str>) {
-    let Some((_, head)) = plan.split() else {
-        let types = format!("/// The network.\npub type Net = {};", plan.network.rust_type());
-        return (types, plan.network.rust_value(), plan.network.rust_names());
+    // What came with its values is a module of its own.
+    let learns = |network: &Network| match &plan.trained {
+        Some(_) => ("trained::Network".to_owned(), "trained::NETWORK".to_owned(), Vec::new()),
+        None => (network.rust_type(), network.rust_value(), network.rust_names()),
     };
+    let Some((_, head)) = plan.split() else {
+        let (of, value, names) = learns(&plan.network);
+        return (format!("/// The network.\npub type Net = {of};"), value, names);
+    };
+    let (of, value, names) = learns(&head);
     let types = format!(
         "/// The layers that do not learn; their weights lie in flash.\npub type Body = weights::Network;\n\
-         /// The layers that learn.\npub type Head = {};\n\
+         /// The layers that learn.\npub type Head = {of};\n\
          /// The network.\npub type Net = (FrozenPrefix<Body, Input, {}>, Head);",
-        head.rust_type(),
         plan.budget.buffer
     );
-    let value = format!("(FrozenPrefix::new(weights::NETWORK, &weights::PARAMETERS), {})", head.rust_value());
-    (types, value, [head.rust_names(), vec!["FrozenPrefix"]].concat())
+    let value = format!("(FrozenPrefix::new(weights::NETWORK, &weights::PARAMETERS), {value})");
+    (types, value, [names, vec!["FrozenPrefix"]].concat())
 }
 
 fn values(plan: &Plan) -> Result<Values, ProjectError> {
@@ -155,7 +160,16 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
         ("modules", modules),
         ("trained_module", text(is_trained, "mod trained;\n")),
         ("weights_module", text(is_frozen, "mod weights;\n")),
-        ("weights_import", text(is_frozen, "\nuse crate::weights;\n")),
+        (
+            "weights_import",
+            match (is_trained, is_frozen) {
+                (false, false) => "",
+                (true, false) => "\nuse crate::trained;\n",
+                (false, true) => "\nuse crate::weights;\n",
+                (true, true) => "\nuse crate::{trained, weights};\n",
+            }
+            .to_owned(),
+        ),
         ("begin_imports", text(is_trained, "use backpass::checkpoint::Store;\n")),
         ("flash_import", text(is_trained, "use embedded_storage::nor_flash::NorFlash;\n")),
         ("begin_call", text(is_trained, "    begin(&mut learner, &mut store);\n")),
