@@ -1,6 +1,6 @@
 //! Descent in place: no gradient array.
 
-use crate::gradients::{Gradients, is_safe};
+use crate::gradients::{Accumulation, Gradients, is_safe};
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer};
 use crate::params::Params;
@@ -220,9 +220,9 @@ impl Descent {
         if self.refused {
             return;
         }
-        let mut bound = 0.0;
-        layer.backward(params, x, tape, Some(Gradients::new(gradients, true, &mut bound)), want);
-        self.step(params, gradients, bound);
+        let mut sum = Accumulation::new();
+        layer.backward(params, x, tape, Some(Gradients::new(gradients, &mut sum)), want);
+        self.step(params, gradients, sum.bound);
     }
 
     /// Takes the step along gradients of at most `bound`.

@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::descend::{Descend, Descent, First, InPlace, largest};
 use crate::error::{ObserveError, TrainError, UpdateError};
-use crate::gradients::{Gradients, is_safe};
+use crate::gradients::{Accumulation, Gradients, is_safe};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
 use crate::layer::{InputGradient, Layer, Pass};
@@ -54,6 +54,7 @@ impl<'m, N: Layer<X>, X: Tensor, L, O: Training<N, X>> Learner<'m, N, X, L, O> {
     /// Draws new weights from `seed` and sets gradients, moments and counters to zero.
     ///
     /// Each stage of the network says how the weights before it should be drawn; see [`Initialization`].
+    #[inline(never)]
     pub fn initialize(&mut self, seed: u64) {
         self.memory.clear();
         self.network.initialize(&mut self.memory.params, Initialization::Glorot, &mut Rng::new(seed));
@@ -324,22 +325,25 @@ impl<N: Layer<X>, X: Tensor, L, O: Optimizer> Learner<'_, N, X, L, O> {
     }
 
     /// The loss; `None` if the loss ignores the target.
+    #[inline(never)]
     fn accumulate<T: ?Sized>(&mut self, target: &T) -> Result<Option<f32>, ObserveError>
     where
         L: Loss<N::Output, T>,
     {
         let Some(loss) = self.forward_to_loss(target)? else { return Ok(None) };
         let Memory { params, gradients, input, tape, counters, bounds, .. } = &mut *self.memory;
-        let first = counters.pending == 0;
-        let mut bound = if first { 0.0 } else { bounds.gradients };
-        let grads = Gradients::new(&mut *gradients, first, &mut bound);
+        let mut sum = match counters.pending {
+            0 => Accumulation::new(),
+            _ => Accumulation { first: false, bound: bounds.gradients },
+        };
+        let grads = Gradients::new(&mut *gradients, &mut sum);
         self.network.backward(params, input, tape, Some(grads), WANT);
-        if !bound.is_finite() {
+        if !sum.bound.is_finite() {
             let discarded = counters.pending;
             self.memory.discard();
             return Err(ObserveError::Gradient { discarded });
         }
-        bounds.gradients = bound;
+        bounds.gradients = sum.bound;
         Ok(Some(loss))
     }
 }

@@ -33,7 +33,7 @@ pub mod tensor;
 
 pub use descend::{Descend, Descent, DescentStep, First, InPlace, Later, Place};
 pub use error::{ObserveError, TrainError, UpdateError};
-pub use gradients::Gradients;
+pub use gradients::{Accumulation, Gradients};
 pub use guard::{Guard, Refusals};
 pub use inference::Inference;
 pub use init::Initialization;

@@ -29,15 +29,17 @@ use crate::tensor::{Tensor, Zero};
 /// assert_eq!(Ram::ACTIVATIONS, 4 * (64 + 32 + 10));
 /// let memory: &'static mut Ram = MEMORY.take();
 /// ```
+// Small things first: a place near the beginning is reached by a shorter instruction.
+#[repr(C)]
 pub struct Memory<N: Layer<X>, X: Tensor, O: Training<N, X>> {
-    pub(crate) params: N::Params,
-    pub(crate) gradients: O::Gradients,
-    pub(crate) moments: O::Moments,
+    pub(crate) counters: Counters,
+    pub(crate) bounds: Bounds,
     pub(crate) state: O::State,
     pub(crate) input: X,
     pub(crate) tape: N::Tape,
-    pub(crate) counters: Counters,
-    pub(crate) bounds: Bounds,
+    pub(crate) params: N::Params,
+    pub(crate) gradients: O::Gradients,
+    pub(crate) moments: O::Moments,
 }
 
 /// What a network `N` on inputs of type `X` keeps in memory to learn by a rule: any [`Optimizer`], or [`InPlace`].

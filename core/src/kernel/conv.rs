@@ -359,7 +359,7 @@ pub(crate) fn backward(
     }
     if g.is_pointwise() && !g.outputs.is_multiple_of(dense::LANES) {
         for (x, dy) in x.chunks_exact_mut(g.inputs.max(1)).zip(dy.chunks_exact(g.outputs.max(1))) {
-            dense::backward(x, weight, dy, weight_gradient, &mut [], false, None, want);
+            dense::backward(x, weight, dy, weight_gradient, &mut [], None, want);
         }
         return;
     }

@@ -29,7 +29,7 @@
 use backpass_arch::{self as arch, Start};
 
 use crate::descend::{Descent, DescentStep};
-use crate::gradients::{growth, settle};
+use crate::gradients::{Accumulation, growth, is_first, settle};
 use crate::kernel::elementwise;
 use crate::layer::InputGradient;
 
@@ -63,9 +63,8 @@ pub(crate) fn add_columns(x: &[f32], columns: &[f32], outputs: usize, y: &mut [f
     arch::product(x, columns, outputs, Start::Kept, y);
 }
 
-/// Leaves dL/dW and dL/db in the gradients if this is the `first` sample, else adds them; leaves dL/dx in `x` as far as `want` asks.
-/// `bias_gradient` may be empty. `bound` is an upper bound of the gradients' magnitudes, to be kept up if somebody wants to know it.
-#[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
+/// Leaves dL/dW and dL/db in the gradients if this is the first sample, else adds them; leaves dL/dx in `x` as far as `want` asks.
+/// `bias_gradient` may be empty. `sum` is what is known of the gradients, its bound to be kept up if somebody wants to know it.
 #[inline(never)]
 pub(crate) fn backward(
     x: &mut [f32],
@@ -73,32 +72,26 @@ pub(crate) fn backward(
     dy: &[f32],
     weight_gradient: &mut [f32],
     bias_gradient: &mut [f32],
-    first: bool,
-    bound: Option<&mut f32>,
+    sum: Option<&mut Accumulation>,
     want: InputGradient,
 ) {
-    let growth = if bound.is_some() { growth(x, dy) } else { 0.0 };
-    let rows_of = if first { arch::outer_rows } else { arch::add_outer_rows };
+    let first = is_first(sum.as_deref());
+    let growth = if sum.is_some() { growth(x, dy) } else { 0.0 };
     match want {
         InputGradient::Unused if first => arch::outer(x, dy, weight_gradient),
         InputGradient::Unused => arch::add_outer(x, dy, weight_gradient),
-        InputGradient::WhereActive => rows_of(x, weight, dy, weight_gradient),
-        InputGradient::Full | InputGradient::WhereBelow(_) => {
-            let outputs = dy.len().max(1);
-            let rows = weight.chunks_exact(outputs).zip(weight_gradient.chunks_exact_mut(outputs));
-            for (x, (row, gradient)) in x.iter_mut().zip(rows) {
-                let mut place = [*x];
-                rows_of(&mut place, row, dy, gradient);
-                replace(x, place, want, || arch::dot(row, dy));
-            }
-        }
+        InputGradient::WhereActive if first => arch::outer_rows(x, weight, dy, weight_gradient),
+        InputGradient::WhereActive => arch::add_outer_rows(x, weight, dy, weight_gradient),
+        // Each with a loop of its own, so that neither calls by a pointer.
+        _ if first => row_by_row(x, weight, dy, weight_gradient, want, arch::outer_rows),
+        _ => row_by_row(x, weight, dy, weight_gradient, want, arch::add_outer_rows),
     }
     if first {
         arch::copy(dy, bias_gradient);
     } else {
         bias_gradient.iter_mut().zip(dy).for_each(|(g, d)| *g += d);
     }
-    settle(bound, growth, weight_gradient, bias_gradient);
+    settle(sum, growth, weight_gradient, bias_gradient);
 }
 
 /// A step of descent, `w = keep w - rate g`, in the place of the weights; leaves dL/dx, for the weights as they were, in `x` as far
@@ -130,6 +123,24 @@ pub(crate) fn descend(
         }
     }
     bias.iter_mut().zip(dy).for_each(|(b, d)| *b = keep * *b - rate * d);
+}
+
+/// The gradients where a zero input has a gradient too, or a large one none: `rows_of` knows of neither.
+fn row_by_row(
+    x: &mut [f32],
+    weight: &[f32],
+    dy: &[f32],
+    weight_gradient: &mut [f32],
+    want: InputGradient,
+    rows_of: impl Fn(&mut [f32], &[f32], &[f32], &mut [f32]),
+) {
+    let outputs = dy.len().max(1);
+    let rows = weight.chunks_exact(outputs).zip(weight_gradient.chunks_exact_mut(outputs));
+    for (x, (row, gradient)) in x.iter_mut().zip(rows) {
+        let mut place = [*x];
+        rows_of(&mut place, row, dy, gradient);
+        replace(x, place, want, || arch::dot(row, dy));
+    }
 }
 
 /// Overwrites an input by its gradient, which its own row has left in `place`; where it is zero, nothing was computed yet.
@@ -220,7 +231,7 @@ mod tests {
                 for want in [InputGradient::Unused, InputGradient::Full, InputGradient::WhereActive] {
                     let mut dx = x.clone();
                     let (mut gw, mut gb) = (vec![0.5; w.len()], vec![0.25; outputs]);
-                    backward(&mut dx, &w, &dy, &mut gw, &mut gb, false, None, want);
+                    backward(&mut dx, &w, &dy, &mut gw, &mut gb, None, want);
                     for i in 0..inputs {
                         let row = &w[i * outputs..][..outputs];
                         let mut lanes = [0.0; 4];

@@ -297,6 +297,7 @@ pub trait SideBySide<const N: usize> {
 }
 
 impl SideBySide<0> for Sets {
+    #[inline(never)]
     fn visit<P: Params>(params: &mut P, gradients: &mut P, []: &mut [P; 0], visitor: &mut Visitor<'_, 0>) {
         P::visit_mut([params, gradients], None, &mut |name, [p, g]| visitor(name, p, g, []));
     }
@@ -307,6 +308,7 @@ impl SideBySide<0> for Sets {
 }
 
 impl SideBySide<1> for Sets {
+    #[inline(never)]
     fn visit<P: Params>(params: &mut P, gradients: &mut P, [first]: &mut [P; 1], visitor: &mut Visitor<'_, 1>) {
         P::visit_mut([params, gradients, first], None, &mut |name, [p, g, a]| visitor(name, p, g, [a]));
     }
@@ -317,6 +319,7 @@ impl SideBySide<1> for Sets {
 }
 
 impl SideBySide<2> for Sets {
+    #[inline(never)]
     fn visit<P: Params>(params: &mut P, gradients: &mut P, [first, second]: &mut [P; 2], visitor: &mut Visitor<'_, 2>) {
         let sets = [params, gradients, first, second];
         P::visit_mut(sets, None, &mut |name, [p, g, a, b]| visitor(name, p, g, [a, b]));
@@ -328,6 +331,7 @@ impl SideBySide<2> for Sets {
 }
 
 impl SideBySide<3> for Sets {
+    #[inline(never)]
     fn visit<P: Params>(
         params: &mut P,
         gradients: &mut P,

@@ -151,7 +151,7 @@ pub(crate) fn input_backward(
 ) {
     match gradients {
         Some(CellGradients { weight_ih, bias, .. }) => {
-            dense::backward(x, weights.weight_ih, d, weight_ih, bias, false, None, want);
+            dense::backward(x, weights.weight_ih, d, weight_ih, bias, None, want);
         }
         None => dense::input_gradient(x, weights.weight_ih, d, want),
     }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::descend::{Descend, Descent, Later, Place};
-use crate::gradients::{growth, settle};
+use crate::gradients::{Accumulation, growth, is_first, settle};
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -296,11 +296,10 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
-        first: bool,
-        bound: Option<&mut f32>,
+        sum: Option<&mut Accumulation>,
         want: InputGradient,
     ) {
-        let growth = growth(x, dy);
+        let (growth, first) = (growth(x, dy), is_first(sum.as_deref()));
         kernel::conv::backward(
             &self.geometry::<T, CI>(),
             x,
@@ -312,7 +311,7 @@ impl<
             growth.is_finite(),
             want,
         );
-        settle(bound, growth, weight_gradient, bias_gradient);
+        settle(sum, growth, weight_gradient, bias_gradient);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -423,11 +422,10 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
-        first: bool,
-        bound: Option<&mut f32>,
+        sum: Option<&mut Accumulation>,
         want: InputGradient,
     ) {
-        let growth = growth(x, dy);
+        let (growth, first) = (growth(x, dy), is_first(sum.as_deref()));
         kernel::conv::backward(
             &self.geometry::<H, W, CI>(),
             x,
@@ -439,7 +437,7 @@ impl<
             growth.is_finite(),
             want,
         );
-        settle(bound, growth, weight_gradient, bias_gradient);
+        settle(sum, growth, weight_gradient, bias_gradient);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {

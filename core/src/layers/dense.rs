@@ -4,6 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::descend::{Descend, Descent, Later, Place};
+use crate::gradients::Accumulation;
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -99,11 +100,10 @@ impl<const I: usize, const O: usize, B: BiasChoice> LinearLayer<[f32; I]> for De
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
-        first: bool,
-        bound: Option<&mut f32>,
+        sum: Option<&mut Accumulation>,
         want: InputGradient,
     ) {
-        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, first, bound, want);
+        kernel::dense::backward(x, weight, dy, weight_gradient, bias_gradient, sum, want);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {

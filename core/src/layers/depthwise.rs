@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::descend::descend_by_gradient;
-use crate::gradients::{growth, settle};
+use crate::gradients::{Accumulation, growth, is_first, settle};
 use crate::inference::inference_in_tape;
 use crate::init::Initialization;
 use crate::kernel;
@@ -263,13 +263,12 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
-        first: bool,
-        bound: Option<&mut f32>,
+        sum: Option<&mut Accumulation>,
         want: InputGradient,
     ) {
-        let growth = growth(x, dy);
+        let (growth, first) = (growth(x, dy), is_first(sum.as_deref()));
         kernel::depthwise::backward(&self.geometry::<T>(), x, weight, dy, weight_gradient, bias_gradient, first, want);
-        settle(bound, growth, weight_gradient, bias_gradient);
+        settle(sum, growth, weight_gradient, bias_gradient);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {
@@ -346,11 +345,10 @@ impl<
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
-        first: bool,
-        bound: Option<&mut f32>,
+        sum: Option<&mut Accumulation>,
         want: InputGradient,
     ) {
-        let growth = growth(x, dy);
+        let (growth, first) = (growth(x, dy), is_first(sum.as_deref()));
         kernel::depthwise::backward(
             &self.geometry::<H, W>(),
             x,
@@ -361,7 +359,7 @@ impl<
             first,
             want,
         );
-        settle(bound, growth, weight_gradient, bias_gradient);
+        settle(sum, growth, weight_gradient, bias_gradient);
     }
 
     fn input_gradient(&self, x: &mut [f32], weight: &[f32], dy: &[f32], want: InputGradient) {

@@ -1,6 +1,6 @@
 //! What linear layers have in common: a weight, a bias, and their arithmetic on slices.
 
-use crate::gradients::Gradients;
+use crate::gradients::{Accumulation, Gradients};
 use crate::layer::{InputGradient, Layer};
 use crate::params::Linear;
 use crate::tensor::Tensor;
@@ -22,8 +22,8 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
     /// The output, from input, weight and bias.
     fn product(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]);
 
-    /// Leaves the gradients of weight and bias, for the `first` sample, or adds them; and leaves dL/dx in `x` as far as `want` asks.
-    /// `bound` is one of the gradients' magnitudes, to be kept up.
+    /// Leaves the gradients of weight and bias, for the first sample, or adds them; and leaves dL/dx in `x` as far as `want` asks.
+    /// `sum` is what is known of the gradients, its bound to be kept up.
     #[expect(clippy::too_many_arguments, reason = "slices, each with a part of its own")]
     fn gradients(
         &self,
@@ -32,8 +32,7 @@ pub trait LinearLayer<X: Tensor>: Layer<X, Output: Tensor> {
         dy: &[f32],
         weight_gradient: &mut [f32],
         bias_gradient: &mut [f32],
-        first: bool,
-        bound: Option<&mut f32>,
+        sum: Option<&mut Accumulation>,
         want: InputGradient,
     );
 
@@ -58,8 +57,8 @@ pub(crate) fn backward<X: Tensor, L: LinearLayer<X>>(
 ) {
     let (x, weight, dy) = (x.flat_mut(), params.weight.flat(), dy.flat());
     let Some(grads) = grads else { return layer.input_gradient(x, weight, dy, want) };
-    let (Linear { weight: weight_gradient, bias: bias_gradient }, first, bound) = grads.parts();
-    layer.gradients(x, weight, dy, weight_gradient.flat_mut(), bias_gradient.flat_mut(), first, bound, want);
+    let (Linear { weight: weight_gradient, bias: bias_gradient }, sum) = grads.parts();
+    layer.gradients(x, weight, dy, weight_gradient.flat_mut(), bias_gradient.flat_mut(), sum, want);
 }
 
 /// Implements `Layer`, `Projection` and `Inference` for a `LinearLayer`:

@@ -1,7 +1,7 @@
 //! Residual connections.
 
 use crate::descend::{Descend, Descent, Later, Place};
-use crate::gradients::Gradients;
+use crate::gradients::{Accumulation, Gradients};
 use crate::inference::{Inference, max};
 use crate::init::Initialization;
 use crate::kernel::elementwise;
@@ -306,15 +306,15 @@ where
         if descent.is_refused() {
             return;
         }
-        let mut bound = 0.0;
-        let grads = Gradients::new(&mut shared.1, true, &mut bound);
+        let mut sum = Accumulation::new();
+        let grads = Gradients::new(&mut shared.1, &mut sum);
         self.project_output_gradient(x, tape);
         self.1.backward(&params.1, x, &mut tape.1, Some(grads), InputGradient::Unused);
         self.0.descend::<Q>(&mut params.0, &mut shared.0, x, &mut tape.0, descent, want);
         if want != InputGradient::Unused {
             self.1.add_input_gradient(&params.1, x, &mut tape.1, want);
         }
-        descent.step(&mut params.1, &mut shared.1, bound);
+        descent.step(&mut params.1, &mut shared.1, sum.bound);
     }
 }
 

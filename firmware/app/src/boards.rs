@@ -11,8 +11,13 @@ pub const CLASSES: usize = 4;
 pub const GESTURE: gesture::Settings =
     gesture::Settings { updates: 1, replayed: 7, learning_rate: 0.008, ..gesture::Settings::at_rate(25) };
 /// Gestures on a Cortex-M0+ of 125 MHz, whose floats are soft: rows come slowly enough that a window is learned from before the next row.
-pub const GESTURE_M0: gesture::Settings =
-    gesture::Settings { updates: 1, replayed: 4, learning_rate: 0.008, ..gesture::Settings::at_rate(4) };
+pub const GESTURE_M0: gesture::Settings = gesture::Settings {
+    updates: 1,
+    replayed: 4,
+    rehearsals: 40,
+    learning_rate: 0.008,
+    ..gesture::Settings::at_rate(4)
+};
 /// Anomalies on a core with an FPU; three minutes are normal.
 pub const ANOMALY: anomaly::Settings =
     anomaly::Settings { updates: 1, replayed: 5, ..anomaly::Settings::at_rate(25, 180) };

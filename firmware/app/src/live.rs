@@ -15,6 +15,24 @@ type Net = (Flatten<24>, Dense<6>, Relu, Dense<3>);
 
 static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
+/// Every part that a checkpoint can keep.
+pub type Parts = (
+    (StandardScaler<3>, MinMaxScaler<3>, Window<8, 3, 4>),
+    (Replay<Quantized<24, 3>, u8, ClassBalanced<3>, 4>, Replay<Input, (), Reservoir, 3>),
+    (Metrics<3, 5>, EarlyStop, Threshold, Mean),
+    (PageHinkley, Adwin<5>),
+);
+
+/// The parts before anything was seen.
+pub fn parts() -> Parts {
+    (
+        (StandardScaler::new(), MinMaxScaler::new(), Window::new()),
+        (Replay::seeded(2), Replay::seeded(3)),
+        (Metrics::new(), EarlyStop::new(), Threshold::new(0.9), Mean::new()),
+        (PageHinkley::new(), Adwin::new()),
+    )
+}
+
 /// One number for the bits of all that was computed.
 struct Bits(Digest<'static, u32, NoTable>);
 

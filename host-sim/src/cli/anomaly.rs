@@ -26,11 +26,12 @@ exercises. At last another person goes on: what is normal has changed; the board
 The baselines are the area under the ROC curve of the window's standard deviation, as it is, and of its distance from what it was while
 learning.
 
-A CSV file has a header that names its columns, in any order:
+A CSV file has a header that names its columns, in any order, between commas, semicolons or tabs:
   ax,ay,az        acceleration along x, y and z, in m/s2
   gx,gy,gz        rotation about x, y and z, in rad/s (may be left out)
   label           0 or normal, 1 or anomaly
-What is normal at the beginning, at most the first quarter, is learned from; the rest is the test.
+What is normal at the beginning, at most the first quarter, is learned from; the rest is the test. An anomaly that lasts is
+learned as a new normal, unless there is --no-relearn.
 
 Examples:
   backpass-sim anomaly
@@ -112,10 +113,12 @@ impl Anomaly {
             let [false_alarms, right_alarms] = outcome.alarm_shares();
             let [before, after] = outcome.drift_shares();
             let since = |time: Option<f64>| Some(time? - outcome.drift.begun?);
+            // An area needs both kinds of windows.
+            let area = |area: f64| (normal > 0 && anomalies > 0).then_some(area);
             screen.json(&json!({
-                "auc": outcome.auc(),
-                "auc_baseline": outcome.auc_of_deviation(),
-                "auc_baseline_distance": outcome.auc_of_distance(),
+                "auc": area(outcome.auc()),
+                "auc_baseline": area(outcome.auc_of_deviation()),
+                "auc_baseline_distance": area(outcome.auc_of_distance()),
                 "windows": normal + anomalies,
                 "windows_normal": normal,
                 "windows_anomaly": anomalies,
@@ -220,15 +223,21 @@ fn watched<'m>(moment: &'m Moment<'_>) -> Watched<'m> {
 fn print(outcome: &Outcome, screen: &Screen) {
     let [normal, anomalies] = outcome.tested_windows();
     let [false_alarms, right_alarms] = outcome.alarm_shares();
-    screen.line(format!(
-        "\narea under the ROC curve: {:.3} on {normal} normal windows and {anomalies} anomalies",
-        outcome.auc()
-    ));
-    screen.line(format!(
-        "baselines: {:.3} by the standard deviation, {:.3} by its distance from what was learned",
-        outcome.auc_of_deviation(),
-        outcome.auc_of_distance()
-    ));
+    if normal > 0 && anomalies > 0 {
+        screen.line(format!(
+            "\narea under the ROC curve: {:.3} on {normal} normal windows and {anomalies} anomalies",
+            outcome.auc()
+        ));
+        screen.line(format!(
+            "baselines: {:.3} by the standard deviation, {:.3} by its distance from what was learned",
+            outcome.auc_of_deviation(),
+            outcome.auc_of_distance()
+        ));
+    } else {
+        screen.line(format!(
+            "\nno area under the ROC curve: {normal} normal windows and {anomalies} anomalies were watched, and it takes both"
+        ));
+    }
     screen.line(format!(
         "alarms: {}, during {:.1} % of the anomalies' windows and {:.1} % of the normal ones (an alarm ends some windows late)",
         outcome.alarms,
@@ -236,6 +245,11 @@ fn print(outcome: &Outcome, screen: &Screen) {
         100.0 * false_alarms
     ));
     let drift = outcome.drift;
+    if let Some(seconds) = drift.false_alarm {
+        screen.line(format!(
+            "drift: told of at {seconds:.0} s, in the test; --no-relearn keeps what lasts from being learned as normal"
+        ));
+    }
     if let Some(begun) = drift.begun {
         let [before, after] = outcome.drift_shares();
         screen.line(match (drift.noticed, drift.learned) {
@@ -260,32 +274,51 @@ fn print(outcome: &Outcome, screen: &Screen) {
 
 fn report(outcome: &Outcome, settings: Vec<(String, String)>) -> LiveReport {
     let figure = |name: &str, value: String| (name.to_owned(), value);
+    let thresholds = outcome.windows.iter().map(|window| f64::from(window.threshold)).filter(|value| value.is_finite());
+    // What is far above the threshold would press the rest to the ground.
+    let most = 8.0 * thresholds.fold(0.0, f64::max);
+    let most = if most > 0.0 { most } else { f64::INFINITY };
     let curve = |name, value: &dyn Fn(&anomaly::Window) -> f64| StreamCurve {
         name,
         points: outcome.windows.iter().map(|window| (window.seconds, value(window))).collect(),
     };
     let errors = StreamChart {
         title: "Error",
-        quantity: "Error of the window (variances)",
+        quantity: "Error (variances), cut off at the top",
         along: "Seconds",
         curves: vec![
-            curve("error", &|window| window.error.into()),
+            curve("error", &|window| f64::from(window.error).min(most)),
             curve("threshold", &|window| if window.learning { f64::NAN } else { window.threshold.into() }),
-            curve("anomaly", &|window| if window.part == Part::Anomaly { 0.0 } else { f64::NAN }),
+            curve("anomaly", &|window| if window.part == Part::Anomaly { most } else { f64::NAN }),
         ],
     };
-    // Before and after the drift: the share of the last 20 windows above the threshold.
-    let watched: Vec<_> = outcome.windows.iter().filter(|window| !window.learning).collect();
-    let share = watched.windows(20).map(|windows| {
-        let above = windows.iter().filter(|window| window.error > window.threshold).count();
-        (windows[19].seconds, 5.0 * above as f64)
-    });
-    let share = StreamCurve { name: "above", points: share.collect() };
-    let shares = StreamChart {
-        title: "Drift and recovery",
-        quantity: "Last 20 windows above threshold (%)",
-        along: "Seconds",
-        curves: vec![share],
+    // Before and after the drift: the share of the last 20 windows above the threshold, of what is normal then.
+    let normal: Vec<_> = outcome.windows.iter().filter(|window| window.part != Part::Anomaly).collect();
+    let mut points = Vec::new();
+    for watched in normal.chunk_by(|a, b| a.learning == b.learning).filter(|windows| !windows[0].learning) {
+        points.extend(watched.windows(20).map(|windows| {
+            let above = windows.iter().filter(|window| window.error > window.threshold).count();
+            (windows[19].seconds, 5.0 * above as f64)
+        }));
+        // Nothing is watched while it learns.
+        points.extend(watched.last().map(|window| (window.seconds, f64::NAN)));
+    }
+    let mark = |name, time: Option<f64>| StreamCurve {
+        name,
+        points: time.map_or_else(Vec::new, |time| vec![(time, 0.0), (time, 100.0)]),
+    };
+    let mut curves = vec![StreamCurve { name: "windows", points }];
+    if outcome.drift.begun.is_some() {
+        curves.extend([mark("drift begins", outcome.drift.begun), mark("learned anew", outcome.drift.learned)]);
+    }
+    let shares =
+        StreamChart { title: "Drift and recovery", quantity: "Normal above threshold (%)", along: "Seconds", curves };
+    let names = ["autoencoder", "deviation", "its distance"];
+    let roc = StreamChart {
+        title: "ROC, and its baselines",
+        quantity: "Anomalies found (%)",
+        along: "False alarms (% of the normal windows)",
+        curves: names.into_iter().zip(outcome.rocs()).map(|(name, points)| StreamCurve { name, points }).collect(),
     };
     let drift = match (outcome.drift.begun, outcome.drift.noticed, outcome.drift.learned) {
         (Some(begun), Some(noticed), Some(learned)) => {
@@ -296,17 +329,19 @@ fn report(outcome: &Outcome, settings: Vec<(String, String)>) -> LiveReport {
         (None, ..) => "none".to_owned(),
     };
     let [normal, anomalies] = outcome.tested_windows();
+    let area =
+        |area: f64| if normal > 0 && anomalies > 0 { format!("{area:.3}") } else { "no pairs of windows".to_owned() };
     LiveReport {
         title: "Anomalies, found on the device".to_owned(),
         figures: vec![
-            figure("Area under the ROC curve", format!("{:.3}", outcome.auc())),
-            figure("Baseline: standard deviation", format!("{:.3}", outcome.auc_of_deviation())),
-            figure("Baseline: its distance from what was learned", format!("{:.3}", outcome.auc_of_distance())),
+            figure("Area under the ROC curve", area(outcome.auc())),
+            figure("Baseline: standard deviation", area(outcome.auc_of_deviation())),
+            figure("Baseline: its distance from what was learned", area(outcome.auc_of_distance())),
             figure("Windows", format!("{normal} normal, {anomalies} anomalies")),
             figure("Drift", drift),
             figure("RAM", format!("{} bytes", thousands(outcome.ram_bytes))),
         ],
-        charts: vec![errors, shares],
+        charts: vec![errors, shares, roc],
         matrices: Vec::new(),
         settings,
     }

@@ -46,11 +46,12 @@ The board runs the application of `backpass-app` that is flashed, through the pu
 button A while a movement is taught, presses button B for the next class, and lets go to have it recognised. Every recording of the
 training half is seen once, in the order of the archive: one class after another.
 
-A CSV file has a header that names its columns, in any order:
+A CSV file has a header that names its columns, in any order, between commas, semicolons or tabs:
   ax,ay,az        acceleration along x, y and z, in m/s2
   gx,gy,gz        rotation about x, y and z, in rad/s (may be left out)
   label           the class: any word; 2 to 10 of them
   part            train or test (may be left out: then the first half of each class is taught)
+A class needs 32 rows one after another in either part, better some hundreds.
 
 Examples:
   backpass-sim gesture
@@ -104,9 +105,19 @@ impl Gesture {
         }
         screen.line("");
         let outcome = self.play(&scenario, sensor, settings, &mut screen)?;
-        print(&scenario, &outcome, &screen);
+        // What replay is worth: the same without.
+        let without_replay = (!self.no_replay).then(|| {
+            screen.start(1000, "the same without replay");
+            let settings = Settings { replayed: 0, ..settings };
+            let outcome = gesture::run(&scenario, sensor.board(), settings, &mut |moment| {
+                screen.progress((1000.0 * moment.progress) as u64, String::new());
+            });
+            screen.finish();
+            outcome
+        });
+        print(&scenario, &outcome, without_replay.as_ref(), &screen);
         if let Some(folder) = self.output.report() {
-            let report = report(&scenario, &outcome, words);
+            let report = report(&scenario, &outcome, without_replay.as_ref(), words);
             for path in report.write(folder)? {
                 screen.line(format!("wrote {}", path.display()));
             }
@@ -117,6 +128,7 @@ impl Gesture {
                 "recording_accuracy": outcome.result().recording_accuracy(),
                 "forgetting_points": outcome.forgetting_points(),
                 "average_forgetting_points": outcome.average_forgetting_points(),
+                "forgetting_points_without_replay": without_replay.as_ref().unwrap_or(&outcome).forgetting_points(),
                 "windows": outcome.result().windows(),
                 "windows_learned": outcome.learned.len(),
                 "replay": !self.no_replay,
@@ -241,7 +253,7 @@ fn watched<'m>(moment: &'m Moment<'_>, scenario: &'m Scenario, accuracy: Option<
     }
 }
 
-fn print(scenario: &Scenario, outcome: &Outcome, screen: &Screen) {
+fn print(scenario: &Scenario, outcome: &Outcome, without_replay: Option<&Outcome>, screen: &Screen) {
     let result = outcome.result();
     screen.line("\nWindows of the test (row: what it is, column: what the board said)");
     let width = scenario.classes.iter().map(String::len).max().unwrap_or(0).max(5);
@@ -266,6 +278,13 @@ fn print(scenario: &Scenario, outcome: &Outcome, screen: &Screen) {
         outcome.forgetting_points(),
         outcome.average_forgetting_points()
     ));
+    if let Some(without) = without_replay {
+        screen.line(format!(
+            "without replay: it would have cost them {:.1} points, and {:.1} % of all windows would have been recognised",
+            without.forgetting_points(),
+            100.0 * without.result().accuracy()
+        ));
+    }
     screen.line(format!(
         "RAM of the application: {} bytes; checkpoint: {} bytes; parameters: CRC-32 {:08x}",
         thousands(outcome.ram_bytes),
@@ -274,7 +293,12 @@ fn print(scenario: &Scenario, outcome: &Outcome, screen: &Screen) {
     ));
 }
 
-fn report(scenario: &Scenario, outcome: &Outcome, settings: Vec<(String, String)>) -> LiveReport {
+fn report(
+    scenario: &Scenario,
+    outcome: &Outcome,
+    without_replay: Option<&Outcome>,
+    settings: Vec<(String, String)>,
+) -> LiveReport {
     let result = outcome.result();
     let figure = |name: &str, value: String| (name.to_owned(), value);
     let count = |index: usize| (index + 1) as f64;
@@ -284,9 +308,16 @@ fn report(scenario: &Scenario, outcome: &Outcome, settings: Vec<(String, String)
             (count(index + 19), 5.0 * windows.iter().filter(|(right, _)| *right).count() as f64)
         });
     let loss = outcome.learned.iter().enumerate().map(|(index, (_, loss))| (count(index), f64::from(*loss)));
-    let steps = outcome.scores.iter().enumerate();
-    let all = steps.clone().map(|(index, score)| (count(index), 100.0 * score.accuracy()));
-    let first = steps.map(|(index, score)| (count(index), 100.0 * score.accuracy_of_first(1)));
+    let points = |outcome: &Outcome, value: fn(&gesture::Score) -> f64| -> Vec<(f64, f64)> {
+        outcome.scores.iter().enumerate().map(|(index, score)| (count(index), 100.0 * value(score))).collect()
+    };
+    let mut forgetting = vec![
+        ("all so far", points(outcome, gesture::Score::accuracy)),
+        ("the first", points(outcome, |score| score.accuracy_of_first(1))),
+    ];
+    if let Some(without) = without_replay {
+        forgetting.push(("all, no replay", points(without, gesture::Score::accuracy)));
+    }
     let chart = |title, quantity, along, curves: Vec<(&'static str, Vec<(f64, f64)>)>| StreamChart {
         title,
         quantity,
@@ -295,26 +326,27 @@ fn report(scenario: &Scenario, outcome: &Outcome, settings: Vec<(String, String)
     };
     LiveReport {
         title: "Gestures, learned on the device".to_owned(),
-        figures: vec![
+        figures: [
             figure("Accuracy, windows", format!("{:.1} %", 100.0 * result.accuracy())),
             figure("Accuracy, recordings", format!("{:.1} %", 100.0 * result.recording_accuracy())),
             figure("Forgotten by learning the last class", format!("{:.1} points", outcome.forgetting_points())),
-            figure("RAM", format!("{} bytes", thousands(outcome.ram_bytes))),
-        ],
+        ]
+        .into_iter()
+        .chain(
+            without_replay
+                .map(|without| figure("The same without replay", format!("{:.1} points", without.forgetting_points()))),
+        )
+        .chain([figure("RAM", format!("{} bytes", thousands(outcome.ram_bytes)))])
+        .collect(),
         charts: vec![
             chart("Loss", "Loss of the first update", "Windows learned", vec![("loss", loss.collect())]),
             chart(
                 "Test, then train",
-                "Accuracy of the last 20 windows (%)",
+                "Accuracy, last 20 windows (%)",
                 "Windows learned",
                 vec![("accuracy", rolling.collect())],
             ),
-            chart(
-                "Forgetting",
-                "Accuracy on test windows (%)",
-                "Classes learned",
-                vec![("all so far", all.collect()), ("the first class", first.collect())],
-            ),
+            chart("Forgetting", "Accuracy on test windows (%)", "Classes learned", forgetting),
         ],
         matrices: vec![
             (format!("Windows: {}", numbered(&scenario.classes)), result.confusion.clone()),
@@ -325,6 +357,6 @@ fn report(scenario: &Scenario, outcome: &Outcome, settings: Vec<(String, String)
 }
 
 /// `0 standing, 1 running`.
-fn numbered(names: &[String]) -> String {
+pub(crate) fn numbered(names: &[String]) -> String {
     names.iter().enumerate().map(|(number, name)| format!("{number} {name}")).collect::<Vec<_>>().join(", ")
 }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use ratatui::backend::Backend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
-use ratatui::text::Line;
-use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Axis, Block, Borders, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap};
 use ratatui::{DefaultTerminal, Frame};
 
 use super::train::prepare;
@@ -23,8 +24,10 @@ const ROWS: usize = 240;
 const POINTS: usize = 480;
 /// Lines that are kept.
 const LINES: usize = 100;
-/// How much of a chart its legend may hide: all of it.
-const LEGEND: (Constraint, Constraint) = (Constraint::Min(0), Constraint::Min(0));
+/// The terminal that frames and axes fit in: columns and rows.
+const ROOMY: (u16, u16) = (60, 18);
+/// Columns of the LEDs.
+const LEDS: u16 = 15;
 /// From one picture to the next.
 const FRAME: Duration = Duration::from_millis(40);
 
@@ -97,11 +100,15 @@ pub(crate) struct View {
 impl View {
     /// Opens the view if somebody can see it.
     pub(crate) fn open(output: &Output, title: &'static str) -> Result<Option<Self>, Box<dyn Error>> {
-        let is_seen = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+        // A terminal that only prints.
+        let is_dumb = std::env::var_os("TERM").is_some_and(|kind| kind == "dumb");
+        let is_seen = std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !is_dumb;
         if !is_seen || output.no_live || output.quiet || output.json {
             return Ok(None);
         }
-        let terminal = ratatui::try_init().map_err(|error| format!("no live view: {error}; use --no-live"))?;
+        let mut terminal = ratatui::try_init().map_err(|error| format!("no live view: {error}; use --no-live"))?;
+        // Not every terminal has an empty second screen. `Terminal::clear` would wait for the cursor's place, which not all tell.
+        let _ = terminal.backend_mut().clear();
         Ok(Some(Self {
             terminal,
             picture: Picture::new(title),
@@ -114,15 +121,25 @@ impl View {
 
     /// A line for people.
     pub(crate) fn line(&mut self, line: String) {
-        self.picture.line(line);
+        if self.ended { super::screen::print(&line) } else { self.picture.line(line) }
+    }
+
+    /// Leaves the terminal as it was, and tells there what was told so far.
+    fn end(&mut self) {
+        if !self.ended {
+            self.ended = true;
+            ratatui::restore();
+            let _ = self.terminal.show_cursor();
+            self.picture.lines.iter().for_each(|line| super::screen::print(line));
+        }
     }
 
     /// Shows a moment, when its time has come.
     pub(crate) fn watch(&mut self, watched: &Watched<'_>) {
-        self.picture.take(watched);
         if self.ended {
             return;
         }
+        self.picture.take(watched);
         let due = Duration::from_secs_f64((watched.seconds / self.speed).max(0.0));
         std::thread::sleep(due.saturating_sub(self.opened.elapsed()));
         if self.drawn.is_some_and(|drawn| drawn.elapsed() < FRAME) {
@@ -130,36 +147,46 @@ impl View {
         }
         self.drawn = Some(Instant::now());
         // A terminal that is gone, or a key that ends the view: the rest goes on unseen.
-        self.ended = self.terminal.draw(|frame| self.picture.draw(frame)).is_err() || is_ended();
+        let is_drawn = self.terminal.draw(|frame| self.picture.draw(frame)).is_ok();
+        match pressed() {
+            Some(Key::Interrupt) => {
+                self.end();
+                std::process::exit(130);
+            }
+            Some(Key::End) => self.end(),
+            None if !is_drawn => self.end(),
+            None => {}
+        }
     }
 }
 
 impl Drop for View {
     fn drop(&mut self) {
-        ratatui::restore();
-        // What was told is there to be read afterwards.
-        for line in &self.picture.lines {
-            println!("{line}");
-        }
+        self.end();
     }
 }
 
-/// Whether a key that ends the view was pressed. Ctrl-C ends the program.
-fn is_ended() -> bool {
+/// A key of the view.
+enum Key {
+    /// Ctrl-C: ends the program.
+    Interrupt,
+    /// Ends the view.
+    End,
+}
+
+/// The key that was pressed, if one was.
+fn pressed() -> Option<Key> {
     while event::poll(Duration::ZERO).is_ok_and(|is_there| is_there) {
         let Ok(Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. })) = event::read() else {
             continue;
         };
         match code {
-            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => {
-                ratatui::restore();
-                std::process::exit(130);
-            }
-            KeyCode::Char('q') | KeyCode::Esc => return true,
+            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return Some(Key::Interrupt),
+            KeyCode::Char('q') | KeyCode::Esc => return Some(Key::End),
             _ => {}
         }
     }
-    false
+    None
 }
 
 /// All that the view shows.
@@ -225,73 +252,102 @@ impl Picture {
     }
 
     fn draw(&self, frame: &mut Frame<'_>) {
-        let [top, middle, bottom] =
-            Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Fill(1)]).areas(frame.area());
-        let [signal, board] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(34)]).areas(middle);
-        let [curve, log] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(bottom);
-        let label = format!("{}  {:.0} s   (q ends the view)", self.title, self.seconds);
+        let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(frame.area());
+        let label = format!("{} {:.0} s (q: end view)", self.title, self.seconds);
         let gauge = Gauge::default().ratio(self.progress.clamp(0.0, 1.0)).label(label);
         frame.render_widget(gauge.gauge_style(Style::new().fg(Color::Blue)), top);
-        self.draw_signal(frame, signal);
-        self.draw_board(frame, board);
-        self.draw_curve(frame, curve);
-        let shown = usize::from(log.height.saturating_sub(2));
-        let lines: Vec<Line<'_>> = self
-            .lines
-            .iter()
-            .skip(self.lines.len().saturating_sub(shown))
-            .map(|line| Line::raw(line.as_str()))
-            .collect();
-        frame.render_widget(Paragraph::new(lines).block(Block::bordered().title("log")), log);
+        if frame.area().width < ROOMY.0 || frame.area().height < ROOMY.1 {
+            self.draw_compactly(frame, rest);
+            return;
+        }
+        let [middle, bottom] = Layout::vertical([Constraint::Fill(1); 2]).areas(rest);
+        let [signal, board] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(34)]).areas(middle);
+        let [curve, log] = Layout::horizontal([Constraint::Fill(1); 2]).areas(bottom);
+        self.draw_signal(frame, signal, Block::bordered());
+        let mut lines = self.led_lines();
+        lines.extend([Line::raw(""), Line::raw(self.sign.as_str()), Line::raw(format!("now: {}", self.doing))]);
+        let board_text = Paragraph::new(lines).wrap(Wrap { trim: true });
+        frame.render_widget(board_text.block(Block::bordered().title("board")), board);
+        self.draw_curve(frame, curve, Block::bordered());
+        let block = Block::bordered().title("log");
+        self.draw_log(frame, block.inner(log));
+        frame.render_widget(block, log);
     }
 
-    fn draw_signal(&self, frame: &mut Frame<'_>, area: Rect) {
+    /// In a small terminal: words first, then the LEDs beside the charts, as far as there is room.
+    fn draw_compactly(&self, frame: &mut Frame<'_>, area: Rect) {
+        let [words, rest] = Layout::vertical([Constraint::Length(3), Constraint::Fill(1)]).areas(area);
+        let last = self.curve.1.last().map_or("-".to_owned(), |point| format!("{:.1}", point.1));
+        let lines = [self.sign.clone(), format!("now: {}", self.doing), format!("{last}  {}", self.curve.0)];
+        frame.render_widget(Paragraph::new(lines.map(Line::raw).to_vec()), words);
+        if rest.height < 5 {
+            self.draw_log(frame, rest);
+            return;
+        }
+        let [leds, charts] = Layout::horizontal([Constraint::Length(LEDS), Constraint::Fill(1)]).areas(rest);
+        frame.render_widget(Paragraph::new(self.led_lines()), leds);
+        if charts.width >= LEDS {
+            let [signal, curve] = Layout::vertical([Constraint::Fill(1); 2]).areas(charts);
+            self.draw_signal(frame, signal, Block::new().borders(Borders::TOP));
+            self.draw_curve(frame, curve, Block::new().borders(Borders::TOP));
+        }
+    }
+
+    /// The last lines that there is room for, broken where they are too long.
+    fn draw_log(&self, frame: &mut Frame<'_>, area: Rect) {
+        let lines: Vec<String> = self.lines.iter().flat_map(|line| broken(line, usize::from(area.width))).collect();
+        let first = lines.len().saturating_sub(usize::from(area.height));
+        frame.render_widget(Paragraph::new(lines.into_iter().skip(first).map(Line::raw).collect::<Vec<_>>()), area);
+    }
+
+    fn led_lines(&self) -> Vec<Line<'_>> {
+        let line = |row: &[bool; 5]| row.map(|lit| if lit { "██ " } else { "·· " }).concat();
+        self.leds.iter().map(|row| Line::styled(line(row), Style::new().fg(Color::Red))).collect()
+    }
+
+    fn draw_signal(&self, frame: &mut Frame<'_>, area: Rect, block: Block<'_>) {
         let points = |channel: usize| -> Vec<(f64, f64)> {
             self.motion.iter().enumerate().map(|(row, values)| (row as f64, values[channel])).collect()
         };
         let channels = [("x", points(0), Color::Red), ("y", points(1), Color::Green), ("z", points(2), Color::Cyan)];
         let bounds = bounds(channels.iter().flat_map(|(_, points, _)| points.iter().map(|point| point.1)));
+        let mut title = vec![Span::raw("m/s²")];
         let datasets = channels.iter().map(|(name, points, color)| {
             let style = Style::new().fg(*color);
-            Dataset::default().name(*name).marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
+            title.push(Span::styled(format!(" {name}"), style));
+            Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
         });
         let chart = Chart::new(datasets.collect())
-            .block(Block::bordered().title("acceleration, m/s²"))
             .x_axis(Axis::default().bounds([0.0, ROWS as f64]))
-            .y_axis(axis(bounds));
-        frame.render_widget(chart.hidden_legend_constraints(LEGEND), area);
+            .y_axis(axis(bounds))
+            .legend_position(None);
+        let title = Line::from_iter([Span::raw("acceleration, ")].into_iter().chain(title));
+        frame.render_widget(chart.block(block.title(title)), area);
     }
 
-    fn draw_board(&self, frame: &mut Frame<'_>, area: Rect) {
-        let mut lines: Vec<Line<'_>> = self
-            .leds
-            .iter()
-            .map(|row| {
-                Line::styled(row.map(|lit| if lit { "██ " } else { "·· " }).concat(), Style::new().fg(Color::Red))
-            })
-            .collect();
-        lines.extend([Line::raw(""), Line::raw(self.sign.as_str()), Line::raw(format!("now: {}", self.doing))]);
-        frame.render_widget(Paragraph::new(lines).block(Block::bordered().title("board")), area);
-    }
-
-    fn draw_curve(&self, frame: &mut Frame<'_>, area: Rect) {
+    fn draw_curve(&self, frame: &mut Frame<'_>, area: Rect, block: Block<'_>) {
         let (name, points) = &self.curve;
         let limit: Vec<(f64, f64)> =
             self.limit.iter().flat_map(|limit| [(0.0, *limit), (self.seconds, *limit)]).collect();
-        let bounds = bounds(points.iter().chain(&limit).map(|point| point.1));
-        let line = |name: &'static str, points, color| {
+        let bounds =
+            if name.ends_with('%') { [0.0, 100.0] } else { bounds(points.iter().chain(&limit).map(|point| point.1)) };
+        let line = |points, color| {
             let style = Style::new().fg(color);
-            Dataset::default().name(name).marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
+            Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
         };
-        let mut datasets = vec![line("now", points.as_slice(), Color::Yellow)];
+        let mut title = vec![Span::styled(*name, Style::new().fg(Color::Yellow))];
+        let mut datasets = vec![line(points.as_slice(), Color::Yellow)];
         if !limit.is_empty() {
-            datasets.push(line("threshold", &limit, Color::Red));
+            datasets.push(line(&limit, Color::Red));
+            title.extend([Span::raw(", "), Span::styled("threshold", Style::new().fg(Color::Red))]);
         }
-        let chart = Chart::new(datasets)
-            .block(Block::bordered().title(*name))
-            .x_axis(Axis::default().bounds([0.0, self.seconds.max(1.0)]))
-            .y_axis(axis(bounds));
-        frame.render_widget(chart.hidden_legend_constraints(LEGEND), area);
+        let end = self.seconds.max(1.0);
+        let mut time = Axis::default().bounds([0.0, end]);
+        if area.height > 7 {
+            time = time.labels(["0 s".to_owned(), format!("{end:.0} s")]);
+        }
+        let chart = Chart::new(datasets).x_axis(time).y_axis(axis(bounds)).legend_position(None);
+        frame.render_widget(chart.block(block.title(Line::from(title))), area);
     }
 }
 
@@ -307,6 +363,19 @@ fn bounds(values: impl Iterator<Item = f64>) -> [f64; 2] {
     [least - margin, largest + margin]
 }
 
+/// A line in pieces of at most `width` characters, broken at spaces where there are some.
+fn broken(line: &str, width: usize) -> Vec<String> {
+    let (mut pieces, mut piece) = (Vec::new(), String::new());
+    for word in line.split_inclusive(' ') {
+        if piece.chars().count() + word.trim_end().chars().count() > width && !piece.trim().is_empty() {
+            pieces.push(std::mem::take(&mut piece));
+        }
+        piece.push_str(word);
+    }
+    pieces.push(piece);
+    pieces
+}
+
 fn axis(bounds: [f64; 2]) -> Axis<'static> {
     Axis::default().bounds(bounds).labels(bounds.map(|bound| format!("{bound:.1}")))
 }
@@ -319,7 +388,11 @@ mod tests {
     use super::*;
 
     fn text(picture: &Picture) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(100, 30)).unwrap();
+        text_in(picture, 100, 30)
+    }
+
+    fn text_in(picture: &Picture, columns: u16, rows: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         terminal.draw(|frame| picture.draw(frame)).unwrap();
         terminal.backend().to_string()
     }
@@ -360,6 +433,34 @@ mod tests {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert_eq!(text.matches("██ ██ ██ ██ ██").count(), 1, "a row of LEDs is lit\n{text}");
+    }
+
+    #[test]
+    fn a_small_terminal_has_the_words() {
+        let mut picture = Picture::new("gesture");
+        picture.take(&watched(1.0, Some(80.0)));
+        picture.line("button A held".to_owned());
+        for (columns, rows, parts) in [
+            (
+                40,
+                12,
+                &["badminton (93 %)", "now: doing badminton", "80.0  accuracy so far, %", "██ ██ ██", "m/s²", "thres"]
+                    [..],
+            ),
+            (20, 5, &["badminton (93 %)", "button A held"]),
+            (1, 1, &[]),
+        ] {
+            let text = text_in(&picture, columns, rows);
+            let missing: Vec<_> = parts.iter().filter(|part| !text.contains(**part)).collect();
+            assert!(missing.is_empty(), "{missing:?} are not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn lines_are_broken_at_spaces() {
+        assert_eq!(broken("  1.0 s  button A released", 16), ["  1.0 s  button ", "A released"]);
+        assert_eq!(broken("a", 0), ["a"]);
+        assert_eq!(broken("", 10), [""]);
     }
 
     #[test]

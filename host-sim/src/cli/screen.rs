@@ -67,7 +67,7 @@ impl Screen {
 }
 
 /// A reader that has gone away, `| head`, is no error.
-fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 

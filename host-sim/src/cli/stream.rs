@@ -108,7 +108,7 @@ impl Stream {
         };
         print(&scenario, &outcome, &screen);
         if let Some(folder) = self.output.report() {
-            for path in report(&outcome, words).write(folder)? {
+            for path in report(&scenario, &outcome, words).write(folder)? {
                 screen.line(format!("wrote {}", path.display()));
             }
         }
@@ -241,7 +241,7 @@ fn print(scenario: &Scenario, outcome: &Outcome, screen: &Screen) {
     ));
 }
 
-fn report(outcome: &Outcome, settings: Vec<(String, String)>) -> LiveReport {
+fn report(scenario: &Scenario, outcome: &Outcome, settings: Vec<(String, String)>) -> LiveReport {
     let count = |index: usize| (index + 1) as f64;
     let loss = outcome.learned.iter().enumerate().map(|(index, (_, loss))| (count(index), f64::from(*loss)));
     let rolling =
@@ -263,9 +263,12 @@ fn report(outcome: &Outcome, settings: Vec<(String, String)>) -> LiveReport {
         ],
         charts: vec![
             chart("Loss", "Loss before the update", "loss", loss.collect()),
-            chart("Test, then train", "Accuracy of the last 50 windows (%)", "accuracy", rolling.collect()),
+            chart("Test, then train", "Accuracy, last 50 windows (%)", "accuracy", rolling.collect()),
         ],
-        matrices: vec![("Windows of the test".to_owned(), outcome.confusion.clone())],
+        matrices: vec![(
+            format!("Windows of the test: {}", super::gesture::numbered(&scenario.classes)),
+            outcome.confusion.clone(),
+        )],
         settings,
     }
 }

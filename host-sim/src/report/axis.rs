@@ -36,6 +36,12 @@ impl Axis {
         Self::rounded_out(low, high)
     }
 
+    /// An axis from zero whose ticks are whole numbers: seconds, or a count.
+    pub(super) fn of_counts(counts: impl Iterator<Item = f64>) -> Self {
+        let axis = Self::of_losses(counts);
+        if axis.step < 1.0 { Self { high: axis.high.ceil(), step: 1.0, ..axis } } else { axis }
+    }
+
     /// The axis of accuracies in percent: up to 100, and down as far as needed to see the differences.
     pub(super) fn of_percentages(percentages: impl Iterator<Item = f64>) -> Self {
         let (least, greatest) = bounds(percentages).unwrap_or((0.0, 100.0));
@@ -159,6 +165,12 @@ mod tests {
             assert!(Axis::of_epochs(1..=last).labels().len() <= 10, "{last}");
         }
         assert!(Axis::of_epochs([1, u32::MAX].into_iter()).labels().len() <= 10);
+    }
+
+    #[test]
+    fn counts_are_whole() {
+        assert_eq!(Axis::of_counts([1.0, 4.0].into_iter()).labels(), ["0", "1", "2", "3", "4"]);
+        assert!(Axis::of_counts([0.2].into_iter()).labels().len() == 2);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Chart {
         curves: Vec<Curve>,
     ) -> Self {
         let points = || curves.iter().flat_map(|curve| &curve.points);
-        let (x, y) = (Axis::of_losses(points().map(|point| point.0)), Axis::of_losses(points().map(|point| point.1)));
+        let (x, y) = (Axis::of_counts(points().map(|point| point.0)), Axis::of_losses(points().map(|point| point.1)));
         let absence = points().all(|point| !point.1.is_finite()).then_some("no value is finite");
         Self { title, quantity, along, x, y, curves, annotation: None, absence }
     }

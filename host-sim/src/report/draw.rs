@@ -74,9 +74,9 @@ where
     register_chart_font()?;
     let left_margin = medium.px(10.0);
     let label_area = label_area(chart, area, medium)?;
-    draw_header(chart, area, left_margin + label_area, medium)?;
+    let header = draw_header(chart, area, left_margin + label_area, medium)?;
     let mut plot = ChartBuilder::on(area)
-        .margin_top(medium.px(56.0))
+        .margin_top(header)
         .margin_right(if chart.annotation.is_some() { medium.px(80.0) } else { medium.px(24.0) })
         .margin_bottom(medium.px(10.0))
         .margin_left(left_margin)
@@ -104,16 +104,25 @@ where
     Ok(widest as i32 + medium.px(48.0))
 }
 
-/// The title above the plot, which begins at `left`, and the legend at its right: no curve can cross it there.
-fn draw_header<DB>(chart: &Chart, area: &DrawingArea<DB, Shift>, left: i32, medium: Medium) -> Drawn
+/// The title above the plot, which begins at `left`, and the legend at its right, or below it where it is too long: no curve can cross
+/// it there. Returns the height of both.
+fn draw_header<DB>(chart: &Chart, area: &DrawingArea<DB, Shift>, left: i32, medium: Medium) -> Result<i32, Failure>
 where
     DB: DrawingBackend,
     DB::ErrorType: 'static,
 {
-    let middle = medium.px(28.0);
-    area.draw_text(chart.title, &medium.text(TITLE_SIZE, HPos::Left), (left, middle + medium.drop(TITLE_SIZE)))?;
+    let title_style = medium.text(TITLE_SIZE, HPos::Left);
+    let mut middle = medium.px(28.0);
+    area.draw_text(chart.title, &title_style, (left, middle + medium.drop(TITLE_SIZE)))?;
     let style = medium.text(LABEL_SIZE, HPos::Left);
     let mut right = area.dim_in_pixel().0 as i32 - medium.px(24.0);
+    let mut width = area.estimate_text_size(chart.title, &title_style)?.0 as i32;
+    for curve in &chart.curves {
+        width += area.estimate_text_size(curve.name, &style)?.0 as i32 + medium.px(58.0);
+    }
+    if left + width > right {
+        middle += medium.px(28.0);
+    }
     for curve in chart.curves.iter().rev() {
         let left = right - area.estimate_text_size(curve.name, &style)?.0 as i32;
         area.draw_text(curve.name, &style, (left, middle + medium.drop(LABEL_SIZE)))?;
@@ -122,7 +131,7 @@ where
         area.draw(&Circle::new((left - medium.px(22.0), middle), medium.px(4.0), curve.colour.filled()))?;
         right = left - medium.px(58.0);
     }
-    Ok(())
+    Ok(middle + medium.px(28.0))
 }
 
 fn draw_axes<DB>(chart: &Chart, plot: &mut Plot<'_, DB>, medium: Medium) -> Drawn

@@ -141,15 +141,35 @@ impl Outcome {
     /// that were learned from, above or below.
     #[must_use]
     pub fn auc_of_distance(&self) -> f64 {
-        let learned = self.windows.iter().filter(|window| window.part == Part::Learning).map(|window| window.deviation);
-        let (sum, count) = learned.fold((0.0, 0.0_f32), |(sum, count), deviation| (sum + deviation, count + 1.0));
-        let mean = sum / count.max(1.0);
+        let mean = self.learned_deviation();
         self.area(|window| (window.deviation - mean).abs())
     }
 
     fn area(&self, score: impl Fn(&Window) -> f32) -> f64 {
-        let scores = |part| self.tested().filter(move |window| window.part == part).map(&score).collect::<Vec<_>>();
-        area_under_roc(&scores(Part::Normal), &scores(Part::Anomaly))
+        let [normal, anomalies] = self.scores(score);
+        area_under_roc(&normal, &anomalies)
+    }
+
+    /// A score of the windows of the test: of normal ones, and of anomalies.
+    fn scores(&self, score: impl Fn(&Window) -> f32) -> [Vec<f32>; 2] {
+        [Part::Normal, Part::Anomaly]
+            .map(|part| self.tested().filter(move |window| window.part == part).map(&score).collect())
+    }
+
+    /// The [ROC curves](roc) of the error, of the standard deviation, and of its distance from what was learned.
+    #[must_use]
+    pub fn rocs(&self) -> [Vec<(f64, f64)>; 3] {
+        let mean = self.learned_deviation();
+        let distance = move |window: &Window| (window.deviation - mean).abs();
+        [self.scores(|window| window.error), self.scores(|window| window.deviation), self.scores(distance)]
+            .map(|[normal, anomalies]| roc(&normal, &anomalies))
+    }
+
+    /// The mean standard deviation of the windows that were learned from.
+    fn learned_deviation(&self) -> f32 {
+        let learned = self.windows.iter().filter(|window| window.part == Part::Learning).map(|window| window.deviation);
+        let (sum, count) = learned.fold((0.0, 0.0_f32), |(sum, count), deviation| (sum + deviation, count + 1.0));
+        sum / count.max(1.0)
     }
 
     /// The share of windows with an alarm: of normal ones, and of anomalies.
@@ -190,6 +210,25 @@ pub fn area_under_roc(negatives: &[f32], positives: &[f32]) -> f64 {
         (below + not_above) as f64 / 2.0
     };
     positives.iter().map(won).sum::<f64>() / pairs
+}
+
+/// The receiver operating characteristic: for each threshold, from the highest to the lowest, the share of negatives above it and the share of
+/// positives above it, both in percent. Empty where there are no pairs.
+#[must_use]
+pub fn roc(negatives: &[f32], positives: &[f32]) -> Vec<(f64, f64)> {
+    if negatives.is_empty() || positives.is_empty() {
+        return Vec::new();
+    }
+    let mut all: Vec<_> =
+        negatives.iter().map(|score| (*score, 0)).chain(positives.iter().map(|score| (*score, 1))).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut counts, mut points) = ([0_u32; 2], vec![(0.0, 0.0)]);
+    for tied in all.chunk_by(|a, b| a.0 == b.0) {
+        tied.iter().for_each(|(_, class)| counts[*class] += 1);
+        let share = |class: usize, of: usize| 100.0 * f64::from(counts[class]) / of as f64;
+        points.push((share(0, negatives.len()), share(1, positives.len())));
+    }
+    points
 }
 
 /// Runs the application on a board with this sensor through a scenario, telling `watch` what happens.
@@ -394,5 +433,19 @@ mod tests {
         assert_eq!(area_under_roc(&[1.0], &[]), 0.5);
         // scikit-learn: roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]) is 0.75.
         assert_eq!(area_under_roc(&[0.1, 0.4], &[0.35, 0.8]), 0.75);
+    }
+
+    #[test]
+    fn the_curve_has_its_area() {
+        // scikit-learn: roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], drop_intermediate=False).
+        let points = roc(&[0.1, 0.4], &[0.35, 0.8]);
+        assert_eq!(points, [(0.0, 0.0), (0.0, 50.0), (50.0, 50.0), (50.0, 100.0), (100.0, 100.0)]);
+        let (normal, anomalies) = ([1.0, 2.0, 2.0, 5.0], [2.0, 3.0, 7.0]);
+        let area: f64 = roc(&normal, &anomalies)
+            .windows(2)
+            .map(|pair| (pair[1].0 - pair[0].0) * (pair[1].1 + pair[0].1) / 2e4)
+            .sum();
+        assert!((area - area_under_roc(&normal, &anomalies)).abs() < 1e-12);
+        assert!(roc(&[], &[1.0]).is_empty());
     }
 }

@@ -335,8 +335,18 @@ impl Script {
                 script.pause(rest);
                 chosen = (chosen + 1) % boards_classes(scenario.classes.len());
             }
+            // Who holds a button for as long as one that is stuck lets go in between.
+            let limit = 9 * (Settings::at_rate(scenario.rate).longest_press * scenario.rate) as usize / 10;
+            let mut held = 0;
             for recording in run {
-                script.record(&recording.rows, Doing::Teaching { class }, Ends::Recording);
+                for rows in recording.rows.chunks(limit.max(ROWS)) {
+                    if held + rows.len() > limit && held > 0 {
+                        script.pause(rest);
+                        held = 0;
+                    }
+                    held += rows.len();
+                    script.record(rows, Doing::Teaching { class }, Ends::Recording);
+                }
             }
             script.pause(rest);
             taught[class] = true;
@@ -386,4 +396,31 @@ pub fn basic_motions() -> Scenario {
     let (lessons, tests) =
         crate::world::recordings::basic_motions().into_iter().partition(|recording| recording.group == 0);
     Scenario { classes: BASIC_MOTIONS.map(str::to_owned).to_vec(), rate: BASIC_MOTIONS_RATE, lessons, tests }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_button_is_not_held_as_long_as_one_that_is_stuck() {
+        let rate = 25;
+        let limit = (Settings::at_rate(rate).longest_press * rate) as usize;
+        let recording = |class, length| Recording { class, group: 0, rows: vec![[0.0; 6]; length] };
+        let scenario = Scenario {
+            classes: vec!["long".to_owned(), "short".to_owned()],
+            rate,
+            lessons: vec![
+                recording(0, 3 * limit),
+                recording(0, limit / 2),
+                recording(0, limit / 2),
+                recording(1, ROWS),
+            ],
+            tests: vec![recording(0, ROWS), recording(1, ROWS)],
+        };
+        let moments = moments(&scenario);
+        let held = moments.chunk_by(|a, b| a.button_a == b.button_a).filter(|run| run[0].button_a);
+        assert!(held.clone().all(|run| run.len() < limit));
+        assert_eq!(held.map(<[_]>::len).sum::<usize>(), 4 * limit + ROWS, "nothing is left out");
+    }
 }

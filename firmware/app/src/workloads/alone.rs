@@ -6,7 +6,8 @@ use core::marker::PhantomData;
 
 use backpass::optimizer::Bounds;
 use backpass::{
-    Gradients, Initialization, InputGradient, Layer, Memory, Optimizer, Params, Pass, Rng, Sgd, Step, Tensor, Zero,
+    Accumulation, Gradients, Initialization, InputGradient, Layer, Memory, Optimizer, Params, Pass, Rng, Sgd, Step,
+    Tensor, Zero,
 };
 
 use super::{GRADIENTS, LEARNING_RATE, SEED, Workload, fill, largest};
@@ -95,10 +96,10 @@ where
         let output = layer.forward(params, x, tape, Pass::training(*stream));
         // In place of a loss.
         output.flat_mut().copy_from_slice(dy.flat());
-        let mut gradient = 0.0;
-        let grads = Gradients::new(&mut *gradients, true, &mut gradient);
+        let mut sum = Accumulation::new();
+        let grads = Gradients::new(&mut *gradients, &mut sum);
         layer.backward(params, x, tape, Some(grads), InputGradient::Full);
-        let known = Bounds { gradients: gradient, values: Cell::from_mut(bound) };
+        let known = Bounds { gradients: sum.bound, values: Cell::from_mut(bound) };
         let step = Step { bounds: Some(known), ..Step::new(1) };
         L::Params::COUNT == 0 || Sgd::new(LEARNING_RATE).step(params, gradients, &mut [], &mut (), step)
     }

@@ -7,6 +7,7 @@
 use backpass::checkpoint::{Error, Store};
 use backpass::{Adam, Learner, NegativeLogLikelihood, Rng};
 use backpass_app::every::{self, Ram, STEPS, Trained};
+use backpass_app::live;
 use backpass_app::ram_flash::RamFlash;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
@@ -29,14 +30,14 @@ fn main() -> ! {
     end(learned && kept(memory, flash).is_ok())
 }
 
-/// Saves the network of all layers and loads it again.
+/// Saves the network of all layers, with every part of a live stream, and loads it again.
 fn kept(memory: &mut Ram, flash: &mut [u8]) -> Result<(), Error<NorFlashErrorKind>> {
     let mut learner = Learner::new(memory, every::all(), NegativeLogLikelihood::new(), Adam::new(0.01));
-    let mut rng = Rng::new(1);
+    let mut extra = (Rng::new(1), live::parts());
     let mut store = Store::new(RamFlash::new(flash), 0..FLASH_SIZE as u32)?;
-    let saved = store.save(&learner, &mut rng)?;
+    let saved = store.save(&learner, &mut extra)?;
     learner.initialize(2);
-    let loaded = store.load(&mut learner, &mut rng)?;
+    let loaded = store.load(&mut learner, &mut extra)?;
     let latest = store.latest()?;
     store.erase()?;
     if [loaded, latest] == [saved; 2] { Ok(()) } else { Err(Error::NoCheckpoint) }
