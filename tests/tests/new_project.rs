@@ -40,6 +40,11 @@ fn main() -> ExitCode {
     };
     let qemu = board::check(Machine::Mps2An386).err().map(|error| error.to_string());
     let no_qemu = ignored("projects in QEMU", qemu);
+    let python = Command::new("python3").arg("--version").output().err().map(|error| format!("python3: {error}"));
+    let no_python = python.is_some();
+    if let Some(reason) = python {
+        eprintln!("skipped: feed.py: {reason}");
+    }
     let target = Board::MicrobitV2.target();
     let no_target =
         ignored("a project for a board", board::check_target_of(target).err().map(|error| error.to_string()));
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
         test("a_project_learns_in_qemu_what_the_learner_learns_here", whole).with_ignored_flag(no_qemu),
         test("a_project_with_a_frozen_body_learns_its_head_in_qemu", frozen).with_ignored_flag(no_qemu),
         test("a_project_of_trained_parameters_begins_with_them", trained).with_ignored_flag(no_qemu),
+        test("feed_py_teaches_the_board", fed).with_ignored_flag(no_qemu || no_python),
         test("a_project_for_a_microbit_builds", microbit).with_ignored_flag(no_target),
         test("every_board_has_its_files", every_board),
         test("what_cannot_be_a_project_is_refused", refusals),
@@ -189,7 +195,10 @@ fn whole() -> Result<()> {
 }
 
 fn frozen() -> Result<()> {
-    let plan = plan("frozen", Board::Qemu, LINE, adam(Some(1)), Goal::CrossEntropy)?;
+    // Every kind of parameters in flash.
+    let line =
+        "3x20 conv1d(8,5,bias=no) batchnorm relu gru(6,sequence) layernorm lstm(5,bias=no) dense(16) relu dense(4)";
+    let plan = plan("frozen", Board::Qemu, line, adam(Some(2)), Goal::CrossEntropy)?;
     let image = build(&plan, &target_folder())?;
     let (emulator, line) = Emulator::start(&folder("frozen"), &image)?;
     let said = emulator.until_ready()?;
@@ -197,13 +206,43 @@ fn frozen() -> Result<()> {
     let mut client = Client::connect(line)?;
     client.set_patience(Duration::from_secs(2), 20);
     // Of the head alone.
-    assert_eq!(client.hello().all().parameters, 16 * 4 + 4);
+    assert_eq!(client.hello().all().parameters, 5 * 16 + 16 + 16 * 4 + 4);
     let losses: Vec<f32> = samples(400)
         .iter()
         .map(|(sample, class)| Ok(client.train(sample.as_flattened(), u32::try_from(*class)?)?.loss))
         .collect::<Result<_>>()?;
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
     assert!(mean(&losses[360..]) < 0.8 * mean(&losses[..40]), "{losses:?}");
+    Ok(())
+}
+
+/// The project's own program at the other end of the line.
+fn fed() -> Result<()> {
+    let plan = plan("fed", Board::Qemu, LINE, adam(None), Goal::CrossEntropy)?;
+    let (project, image) = (folder("fed"), build(&plan, &target_folder())?);
+    let (emulator, line) = Emulator::start(&project, &image)?;
+    emulator.until_ready()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?.to_string();
+    // The emulator called here; the program calls the emulator.
+    thread::spawn(move || -> std::io::Result<()> {
+        let (mut host, mut board) = (listener.accept()?.0, line);
+        host.set_nodelay(true)?;
+        let (mut from_host, mut to_board) = (host.try_clone()?, board.try_clone()?);
+        thread::spawn(move || std::io::copy(&mut from_host, &mut to_board));
+        std::io::copy(&mut board, &mut host).map(|_| ())
+    });
+    let rows = samples(200).iter().fold("a,row,of,words\n".to_owned(), |rows, (sample, class)| {
+        let cells: Vec<_> = sample.as_flattened().iter().map(ToString::to_string).collect();
+        rows + &cells.join(",") + &format!(",{class}\n")
+    });
+    fs::write(project.join("mine.csv"), rows)?;
+    let output = Command::new("python3").args(["feed.py", &address, "mine.csv"]).current_dir(&project).output()?;
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("saved"), "{said}");
+    let right: Vec<f32> =
+        said.lines().filter_map(|line| line.strip_suffix(" % right")?.rsplit(' ').next()?.parse().ok()).collect();
+    assert!(right.len() == 4 && right[3] >= 90.0, "{said}");
     Ok(())
 }
 
