@@ -298,11 +298,14 @@ fn every_board() -> Result<()> {
 
 fn refusals() -> Result<()> {
     let network = |name: &str, board, line: &str| plan(name, board, line, adam(None), Goal::CrossEntropy);
-    for name in ["", "2x", "fn", "a b", "backpass", "../x", "é", "test"] {
+    for name in ["", "2x", "fn", "a b", "backpass", "../x", "é", "test", "cortex-m"] {
         assert!(matches!(network(name, Board::Qemu, LINE), Err(ProjectError::Name { .. })), "{name}");
     }
     let error = network("big", Board::MicrobitV2, "640 dense(64) relu dense(10)").expect_err("too large").to_string();
     assert!(error.contains("RAM") && error.contains("--train-last 1"), "{error}");
+    let convolutions = "conv2d(8,3,padding=same) relu ".repeat(3);
+    let slow = network("slow", Board::Pico, &format!("1x40x40 {convolutions}globalaveragepool dense(4)"));
+    assert!(matches!(slow, Err(ProjectError::TooSlow { .. })), "{slow:?}");
     assert!(network("one", Board::Qemu, "4 dense(1)").is_err() && network("none", Board::Qemu, "4 relu").is_err());
     let softmax = network("soft", Board::Qemu, "4 dense(3) softmax")?;
     assert!(softmax.without_softmax && softmax.network.to_string() == "4 dense(3)");

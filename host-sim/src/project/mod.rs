@@ -23,6 +23,9 @@ pub const STACK: usize = 16 << 10;
 /// images of these projects have (118 KB on a micro:bit v2 and a Pico, of which 34 are the learner's by the estimate).
 const DRIVERS: usize = 96 << 10;
 
+/// Seconds of a step, by the estimate: half of what the boards' watchdogs wait.
+const LONGEST_STEP: f64 = 4.0;
+
 /// Why there is no project.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -58,6 +61,20 @@ pub enum ProjectError {
         needed: usize,
         /// Bytes there.
         there: usize,
+        /// What would help.
+        help: String,
+    },
+    /// A step takes so long that the watchdog would take it for a fault.
+    #[error(
+        "a step of the network takes about {seconds:.0} s on {board}, by the estimate, at most {most} are possible; {help}"
+    )]
+    TooSlow {
+        /// The board.
+        board: &'static str,
+        /// How long.
+        seconds: f64,
+        /// How long it may take.
+        most: f64,
         /// What would help.
         help: String,
     },

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use backpass_app::stream::frame;
 
-use super::{Board, DRIVERS, ProjectError, STACK};
+use super::{Board, DRIVERS, LONGEST_STEP, ProjectError, STACK};
 use crate::budget::{Budget, Choice, Costs, Rule};
 use crate::formats::Model;
 use crate::network::{Activation, Layer, Network};
@@ -93,40 +93,44 @@ pub struct Plan {
     pub without_softmax: bool,
 }
 
-/// Names that mean something else to Cargo or Rust, and those of the project's dependencies.
-const TAKEN: [&str; 16] = [
-    "test",
-    "core",
-    "std",
-    "alloc",
-    "proc_macro",
-    "build",
-    "deps",
-    "examples",
-    "incremental",
-    "backpass",
-    "backpass-app",
-    "defmt",
-    "embedded-io",
-    "embedded-storage",
-    "static_cell",
-    "panic-probe",
-];
+/// Why a network cannot be on a board.
+enum Unfit {
+    /// Of which memory how much is needed, and is there.
+    Memory(&'static str, usize, usize),
+    /// Seconds of a step.
+    Slow(f64),
+}
+
+impl Unfit {
+    fn error(self, board: Board, help: String) -> ProjectError {
+        let board = board.name();
+        match self {
+            Self::Memory(what, needed, there) => ProjectError::DoesNotFit { board, what, needed, there, help },
+            Self::Slow(seconds) => ProjectError::TooSlow { board, seconds, most: LONGEST_STEP, help },
+        }
+    }
+}
+
+/// Names that mean something else to Cargo or Rust, and those of every project's dependencies.
+const TAKEN: &str = "test core std alloc proc_macro build deps examples incremental backpass backpass-app embedded-io embedded-storage \
+                     static_cell";
 /// Rust's own words.
 const WORDS: &str = "as async await break const continue crate dyn else enum extern false fn for gen if impl in let loop match mod move \
                      mut pub ref return self static struct super trait true type unsafe use where while abstract become box do final \
                      macro override priv try typeof unsized virtual yield";
 
-fn check_name(name: &str) -> Result<(), ProjectError> {
+fn check_name(name: &str, board: Board) -> Result<(), ProjectError> {
     let problem = |problem| Err(ProjectError::Name { name: name.to_owned(), problem });
+    let is_one = |of: &str| of.split_whitespace().any(|word| word == name);
+    let is_dependency = board.parts().dependencies.lines().any(|line| line.split(' ').next() == Some(name));
     match name {
         "" => problem("it is empty"),
         _ if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') => {
             problem("a package has letters, digits, - and _ in its name")
         }
         _ if !name.starts_with(|c: char| c.is_ascii_alphabetic()) => problem("a package's name begins with a letter"),
-        _ if TAKEN.contains(&name) => problem("that name is taken"),
-        _ if WORDS.split_whitespace().any(|word| word == name) => problem("that is a word of Rust"),
+        _ if is_one(TAKEN) || is_dependency => problem("that name is taken"),
+        _ if is_one(WORDS) => problem("that is a word of Rust"),
         _ if name.len() > 64 => problem("it is longer than 64 letters"),
         _ => Ok(()),
     }
@@ -145,7 +149,7 @@ impl Plan {
         goal: Goal,
         origin: Origin,
     ) -> Result<Self, ProjectError> {
-        check_name(name)?;
+        check_name(name, board)?;
         let (network, without_softmax) = without_softmax(network, goal);
         let plan = |choice| {
             let budget = Budget::new(&network, choice)?;
@@ -164,31 +168,31 @@ impl Plan {
         };
         let asked = plan(choice)?;
         asked.check_goal()?;
-        let Err((what, needed, there)) = asked.check_fit() else { return Ok(asked) };
-        // What would help: less of it, then another board.
-        let layers = asked.budget.parts.iter().filter(|part| part.parameters > 0).count();
-        let lasts = (1..layers).rev().map(|last| Choice { train_last: Some(last), ..choice });
+        asked.check_fit().map(|()| asked.clone()).map_err(|problem| problem.error(board, asked.help(&plan)))
+    }
+
+    /// What would help: less of it, then another board.
+    fn help(&self, plan: &dyn Fn(Choice) -> Result<Self, ProjectError>) -> String {
+        let (choice, mut helps) = (self.choice, Vec::new());
         let fits = |choice: &Choice| plan(*choice).is_ok_and(|plan| plan.check_fit().is_ok());
-        let mut helps = Vec::new();
-        if let Some(rule) = [Rule::Momentum, Rule::Sgd].into_iter().find(|rule| fits(&Choice { rule: *rule, ..choice }))
-        {
+        let mut rules = [Rule::Momentum, Rule::Sgd].into_iter().filter(|rule| rule.moments() < choice.rule.moments());
+        if let Some(rule) = rules.find(|rule| fits(&Choice { rule: *rule, ..choice })) {
             helps.push(format!("--optimizer {rule}"));
         }
-        if let Some(last) = lasts.into_iter().find(fits).and_then(|choice| choice.train_last) {
+        let layers = self.budget.parts.iter().filter(|part| part.parameters > 0).count();
+        let mut lasts = (1..layers).rev().filter(|last| fits(&Choice { train_last: Some(*last), ..choice }));
+        if let Some(last) = lasts.next() {
             helps.push(format!("--train-last {last}"));
         }
-        let boards = [Board::NucleoF446re, Board::Pico, Board::Pico2];
-        if let Some(board) =
-            boards.into_iter().find(|board| Self { board: *board, ..asked.clone() }.check_fit().is_ok())
-        {
+        let mut boards = [Board::NucleoF446re, Board::Pico, Board::Pico2].into_iter();
+        if let Some(board) = boards.find(|board| Self { board: *board, ..self.clone() }.check_fit().is_ok()) {
             helps.push(format!("--board {}", board.name()));
         }
-        let help = if helps.is_empty() {
+        if helps.is_empty() {
             "no option helps: take a smaller network".to_owned()
         } else {
             format!("enough would be {}", helps.join(", or "))
-        };
-        Err(ProjectError::DoesNotFit { board: board.name(), what, needed, there, help })
+        }
     }
 
     /// The same, starting from trained parameters: those of the network, in its order.
@@ -199,12 +203,7 @@ impl Plan {
         let model = Model::new(self.network.clone(), values)?;
         let plan = Self { trained: Some(model), ..self };
         let help = "take a smaller network, or a larger board".to_owned();
-        match plan.check_fit() {
-            Ok(()) => Ok(plan),
-            Err((what, needed, there)) => {
-                Err(ProjectError::DoesNotFit { board: plan.board.name(), what, needed, there, help })
-            }
-        }
+        plan.check_fit().map(|()| plan.clone()).map_err(|problem| problem.error(plan.board, help))
     }
 
     fn check_goal(&self) -> Result<(), ProjectError> {
@@ -229,19 +228,25 @@ impl Plan {
         Ok(())
     }
 
-    /// What is missing, what is needed, what is there.
-    fn check_fit(&self) -> Result<(), (&'static str, usize, usize)> {
+    fn check_fit(&self) -> Result<(), Unfit> {
         let parts = self.board.parts();
-        let flash_in_ram = if self.board == Board::Qemu { self.checkpoints() } else { 0 };
-        let ram = self.budget.ram() + self.frames() + self.stack() + flash_in_ram;
+        let is_emulated = self.board == Board::Qemu;
+        // The emulated board has its flash in RAM.
+        let [flash_in_ram, checkpoints] = if is_emulated { [self.checkpoints(), 0] } else { [0, self.checkpoints()] };
+        let ram = self.budget.ram() + self.frames() + STACK + flash_in_ram;
         if ram > parts.ram {
-            return Err(("RAM", ram, parts.ram));
+            return Err(Unfit::Memory("RAM", ram, parts.ram));
         }
-        let core = crate::budget::Board::named(parts.budget).map_or(crate::bench::Core::M4f, |board| board.core);
+        let costs = Costs::recorded();
+        let Some(board) = crate::budget::Board::named(parts.budget) else { return Ok(()) };
         let trained = if self.trained.is_some() { self.budget.parameters() } else { 0 };
-        let code = Costs::recorded().flash(&self.budget, core) + trained + DRIVERS;
-        let flash = code + if self.board == Board::Qemu { 0 } else { self.checkpoints() };
-        if flash > parts.flash { Err(("flash", flash, parts.flash)) } else { Ok(()) }
+        let flash = costs.flash(&self.budget, board.core) + trained + DRIVERS + checkpoints;
+        if flash > parts.flash {
+            return Err(Unfit::Memory("flash", flash, parts.flash));
+        }
+        let time = costs.seconds(&self.budget, board.core, board.clock);
+        let seconds = time.prediction + time.step;
+        if seconds > LONGEST_STEP && !is_emulated { Err(Unfit::Slow(seconds)) } else { Ok(()) }
     }
 
     /// Numbers of the longest message.
@@ -254,11 +259,6 @@ impl Plan {
     /// Bytes of the line's buffers: a request, an answer, a refusal, and what is known of them.
     pub(super) fn frames(&self) -> usize {
         2 * frame::longest(self.numbers()) + frame::longest(0) + 64
-    }
-
-    /// Bytes of the stack.
-    pub(super) const fn stack(&self) -> usize {
-        STACK
     }
 
     /// Bytes of both slots of checkpoints, in whole sectors.

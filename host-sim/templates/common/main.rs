@@ -25,7 +25,7 @@ fn main() -> ! {
     log(format_args!("{}", network::LINE));
     log(format_args!("{} bytes of RAM to learn in", size_of::<Ram>()));
     let mut learner = Learner::new(MEMORY.take(), network::network(), network::GOAL, network::RULE);
-    check(&mut learner);
+    check(&mut learner, &mut alive);
 {{begin_call}}    // From here on what was saved, or fresh weights.
     let mut server: Application = Server::new(learner, FRAMES.take(), SEED);
     server.start(&mut store, &mut tell);
@@ -37,12 +37,13 @@ fn main() -> ! {
 }
 
 /// Learns a few random samples by heart: shows at switch-on that this chip learns.
-fn check(learner: &mut Learner<'_, Net, Input, Goal, Rule>) {
+fn check(learner: &mut Learner<'_, Net, Input, Goal, Rule>, alive: &mut impl FnMut()) {
     learner.initialize(SEED);
     let mut losses = [0.0; 2];
     for step in 0..CHECK_STEPS {
         let mut sum = 0.0;
         for (index, target) in TARGETS.iter().enumerate() {
+            alive();
             match learner.train_with(|input| network::draw(input, index), target) {
                 Ok(loss) => sum += loss,
                 Err(error) => log(format_args!("check: {error}")),
