@@ -4,8 +4,11 @@ mod anomaly;
 mod bench;
 mod board;
 mod budget;
+mod export;
 mod gesture;
+mod import;
 mod live;
+mod models;
 mod new;
 mod reliability;
 pub(crate) mod screen;
@@ -50,6 +53,10 @@ enum Command {
     Anomaly(anomaly::Anomaly),
     /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
     Stream(stream::Stream),
+    /// Bring a model from PyTorch, Keras or ONNX to a board: as a checkpoint, an image or Rust.
+    Import(import::Import),
+    /// Open what a board learned in PyTorch, ONNX Runtime or Netron.
+    Export(export::Export),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -67,6 +74,8 @@ impl Cli {
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
+            Command::Import(import) => import.run(),
+            Command::Export(export) => export.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use backpass_sim::budget::{Choice, Rule};
@@ -49,7 +49,7 @@ pub(crate) struct New {
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
     /// Shape of a sample, channels first, where the ONNX file leaves it open: 64, 3x100, 3x32x32
-    #[arg(long, value_name = "SHAPE", value_parser = shape, requires = "onnx")]
+    #[arg(long, value_name = "SHAPE", value_parser = super::models::shape, requires = "onnx")]
     input: Option<Shape>,
     /// Only the last N layers that have parameters learn; those before are frozen
     #[arg(long, value_name = "N")]
@@ -74,21 +74,6 @@ pub(crate) struct New {
     json: bool,
 }
 
-/// The beginning of a line.
-fn shape(text: &str) -> Result<Shape, String> {
-    let network = Network::from_line(&format!("{text} relu")).map_err(|error| error.to_string())?;
-    Ok(network.input().clone())
-}
-
-/// Reads a file beside the model, where exporters put the values of large ones.
-fn beside(model: &Path, name: &str) -> Result<Vec<u8>, String> {
-    if Path::new(name).components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(format!("the values are in {name}, which is not beside the model"));
-    }
-    let path = model.with_file_name(name);
-    fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-}
-
 impl New {
     /// The network, and its trained parameters if it has some.
     fn model(&self) -> Result<(Network, Option<Vec<Vec<f32>>>), Box<dyn Error>> {
@@ -97,7 +82,7 @@ impl New {
         }
         let path = self.onnx.as_deref().ok_or("give a --network or an --onnx file")?;
         let bytes = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let imported = onnx::read(&bytes, self.input.as_ref(), &|name| beside(path, name))
+        let imported = onnx::read(&bytes, self.input.as_ref(), &|name| super::import::beside(path, name))
             .map_err(|problems| format!("{}: {problems}", path.display()))?;
         Ok((imported.model.network().clone(), Some(imported.model.values().to_vec())))
     }

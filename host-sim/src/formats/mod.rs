@@ -7,6 +7,7 @@
 //!
 //! What is wrong with a file is told all at once, as [`Problems`].
 
+pub mod application;
 mod assign;
 pub mod checkpoint;
 pub mod flash;
@@ -24,6 +25,7 @@ use std::fmt;
 
 use crate::network::{Network, Parameter};
 
+pub use application::Application;
 pub use naming::Framework;
 
 /// Everything that is wrong with a file.

@@ -56,8 +56,7 @@ impl Walk<'_> {
         let (first, second) =
             if is_batch_first { (Axis::Batch, Axis::Position(0)) } else { (Axis::Position(0), Axis::Batch) };
         if self.axes != [first, second, Axis::Channel] {
-            let lengths = text(&self.lengths());
-            return Err(self.refuse(node, format!("its input {lengths} must be [step, batch, channel]")));
+            return Err(self.misread(node, "[step, batch, channel]"));
         }
         let channels = self.shape.channels();
         let (w_shape, w) = self.floats(node, 1, "weight W")?;

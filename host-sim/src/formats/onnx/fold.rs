@@ -38,10 +38,21 @@ pub(crate) fn fold(node: &Node, inputs: &[Option<&Constant>]) -> Option<Constant
             }
         }
         "Expand" => {
-            // Only of a single number.
-            let (value, shape) = (first()?.scalar()?, lengths(input(1)?.as_ints()?)?);
+            // Of equal numbers, as those of a state that begins with zeros.
+            let (value, target) = (first()?, lengths(input(1)?.as_ints()?)?);
+            let values = value.as_floats()?;
+            let number = *values.first().filter(|first| values.iter().all(|value| value == *first))?;
+            let length = |from_end: usize| {
+                let of = |shape: &[usize]| shape.len().checked_sub(from_end).map_or(1, |at| shape[at]);
+                match (of(&value.shape), of(&target)) {
+                    (one, other) if one == other || other == 1 => Some(one),
+                    (1, other) => Some(other),
+                    _ => None,
+                }
+            };
+            let shape: Vec<_> = (1..=value.shape.len().max(target.len())).rev().map(length).collect::<Option<_>>()?;
             let count = count(&shape)?;
-            Some(Constant::floats(shape, vec![value as f32; count]))
+            Some(Constant::floats(shape, vec![number; count]))
         }
         _ => None,
     }

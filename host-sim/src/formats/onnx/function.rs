@@ -66,12 +66,21 @@ pub(crate) fn apply(node: &Node, inputs: &[Option<Vec<f64>>]) -> Option<Vec<f64>
         "Pow" => both(&f64::powf),
         "Max" => both(&f64::max),
         "Min" => both(&f64::min),
+        "Greater" => both(&|a, b| f64::from(a > b)),
+        "GreaterOrEqual" => both(&|a, b| f64::from(a >= b)),
+        "Less" => both(&|a, b| f64::from(a < b)),
+        "LessOrEqual" => both(&|a, b| f64::from(a <= b)),
+        "Where" => {
+            let otherwise = inputs.get(2)?.as_ref()?;
+            let choices = first.iter().zip(second?).zip(otherwise);
+            Some(choices.map(|((is, then), otherwise)| if *is == 0.0 { *otherwise } else { *then }).collect())
+        }
         _ => None,
     }
 }
 
 /// The operators that [`apply`] knows.
-pub(crate) const OPERATORS: [&str; 31] = [
+pub(crate) const OPERATORS: [&str; 36] = [
     "Relu",
     "LeakyRelu",
     "PRelu",
@@ -103,6 +112,11 @@ pub(crate) const OPERATORS: [&str; 31] = [
     "Pow",
     "Max",
     "Min",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Where",
 ];
 
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;

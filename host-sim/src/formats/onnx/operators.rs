@@ -77,8 +77,7 @@ impl Walk<'_> {
 
     fn gemm(&mut self, node: &Node) -> Result<(), Halt> {
         if self.axes != [Axis::Batch, Axis::Channel] {
-            let lengths = text(&self.lengths());
-            return Err(self.refuse(node, format!("its input must be [batch, channel], not {lengths}")));
+            return Err(self.misread(node, "[batch, channel]"));
         }
         let (shape, values) = self.floats(node, 1, "weight")?;
         let is_turned = node.int("transB", 0) != 0;
@@ -157,8 +156,7 @@ impl Walk<'_> {
         let expected: Vec<_> =
             [Axis::Batch, Axis::Channel].into_iter().chain((0..positions).map(Axis::Position)).collect();
         if self.axes != expected || !(1..=2).contains(&positions) {
-            let lengths = text(&self.lengths());
-            return Err(self.refuse(node, format!("its input {lengths} must be [batch, channel, ..positions]")));
+            return Err(self.misread(node, "[batch, channel, ..positions]"));
         }
         Ok(positions)
     }
@@ -329,8 +327,7 @@ impl Walk<'_> {
 
     fn batch_norm(&mut self, node: &Node) -> Result<(), Halt> {
         if self.axes.first() != Some(&Axis::Batch) || self.axes.get(1) != Some(&Axis::Channel) {
-            let lengths = text(&self.lengths());
-            return Err(self.refuse(node, format!("its input {lengths} must be [batch, channel, ..positions]")));
+            return Err(self.misread(node, "[batch, channel, ..positions]"));
         }
         let mut arrays = Vec::new();
         let mut used = Vec::new();

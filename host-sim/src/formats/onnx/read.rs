@@ -104,11 +104,11 @@ pub fn read(bytes: &[u8], input: Option<&Shape>, external: External<'_>) -> Resu
         }
         check(node).into_iter().for_each(|problem| problems.add(format!("{}: {problem}", node.title)));
     }
-    let mut best: Option<(usize, Problems)> = None;
+    let mut best: Option<((usize, bool), Problems)> = None;
     for axes in candidates(graph.dims.len()) {
         let walk = match lengths(&graph, &axes, input) {
             Ok((lengths, shape)) => Walk::new(&graph, axes, &lengths, shape).run(),
-            Err(problem) => Err((0, problem.into())),
+            Err(problem) => Err(((0, false), problem.into())),
         };
         match walk {
             Ok(imported) if problems.list().is_empty() => return Ok(imported),

@@ -65,6 +65,8 @@ pub(crate) struct Walk<'g> {
     /// Whether the last layer may still be given a bias by an addition.
     pub(crate) open_bias: bool,
     pub(crate) taken: Vec<Taken>,
+    /// Whether a node has found other axes than it takes, so that those of the sample may be others.
+    misread: bool,
     pub(crate) problems: Problems,
 }
 
@@ -86,22 +88,23 @@ impl<'g> Walk<'g> {
             padding: None,
             open_bias: false,
             taken: Vec::new(),
+            misread: false,
             problems: Problems::default(),
         }
     }
 
-    /// Goes to the output. The number is how far it came.
-    pub(crate) fn run(mut self) -> Result<Imported, (usize, Problems)> {
+    /// Goes to the output. Beside the problems: how far it came, and whether the axes were as they should be.
+    pub(crate) fn run(mut self) -> Result<Imported, ((usize, bool), Problems)> {
         let start = self.shape.clone();
         for index in 0..self.graph.nodes.len() {
             if !self.done.contains(&index) && self.step(index).is_err() {
-                return Err((index, self.problems));
+                return Err(((index, !self.misread), self.problems));
             }
         }
         let end = self.graph.nodes.len();
         match self.finish(start) {
             Ok(imported) => Ok(imported),
-            Err(problems) => Err((end, problems)),
+            Err(problems) => Err(((end, true), problems)),
         }
     }
 
@@ -175,6 +178,13 @@ impl<'g> Walk<'g> {
     pub(crate) fn refuse(&mut self, node: &Node, problem: impl AsRef<str>) -> Halt {
         self.problem(format!("{}: {}", node.title, problem.as_ref()));
         Halt
+    }
+
+    /// Tells that the axes of the current value are not those that a node takes.
+    pub(crate) fn misread(&mut self, node: &Node, expected: &str) -> Halt {
+        self.misread = true;
+        let lengths = text(&self.lengths());
+        self.refuse(node, format!("its input {lengths} must be {expected}"))
     }
 
     /// An input that must be known: why it is not.
@@ -326,9 +336,14 @@ impl<'g> Walk<'g> {
             (Some(name), [] | [_]) => Err(self.branch(&name)),
             (_, []) => Err(self.refuse(&graph.nodes[first], "its other input must be a single number that is known")),
             (_, [one]) => {
-                let settings = graph.nodes[*one].settings();
+                let node = &graph.nodes[*one];
+                let settings = node.settings();
                 let settings = if settings.is_empty() { String::new() } else { format!(" ({settings})") };
-                Err(self.refuse(&graph.nodes[*one], format!("no activation of the learner{settings}")))
+                let _ = self.refuse(node, format!("no activation of the learner{settings}"));
+                // The shape is known all the same: what comes behind it can be told too.
+                let output = self.output(node)?;
+                self.advance(output);
+                Ok(true)
             }
             _ => {
                 self.problem(format!("{}: what they compute is no activation of the learner", titles.join(", ")));
