@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use backpass_sim::budget::{Choice, Rule};
-use backpass_sim::formats::onnx;
+use backpass_sim::formats::{Model, onnx};
 use backpass_sim::network::{Network, Shape};
 use backpass_sim::project::{self, Board, Goal, Origin, Plan};
 use clap::Args;
@@ -76,7 +76,7 @@ pub(crate) struct New {
 
 impl New {
     /// The network, and its trained parameters if it has some.
-    fn model(&self) -> Result<(Network, Option<Vec<Vec<f32>>>), Box<dyn Error>> {
+    fn model(&self) -> Result<(Network, Option<Model>), Box<dyn Error>> {
         if let Some(line) = &self.network {
             return Ok((Network::from_line(line)?, None));
         }
@@ -84,7 +84,7 @@ impl New {
         let bytes = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let imported = onnx::read(&bytes, self.input.as_ref(), &|name| super::import::beside(path, name))
             .map_err(|problems| format!("{}: {problems}", path.display()))?;
-        Ok((imported.model.network().clone(), Some(imported.model.values().to_vec())))
+        Ok((imported.model.network().clone(), Some(imported.model)))
     }
 
     pub(crate) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
@@ -98,7 +98,7 @@ impl New {
         let origin = self.backpass.as_deref().map_or_else(Origin::own, Origin::named);
         let plan = Plan::new(&name, self.board, &network, choice, self.loss, origin)?;
         let plan = match trained {
-            Some(values) => plan.trained(values)?,
+            Some(model) => plan.trained(model.values().to_vec())?,
             None => plan,
         };
         let written = project::write(&plan, &folder, self.force)?;

@@ -36,7 +36,7 @@ fn draw(parameter: &Parameter, stage: &Stage, initialization: Initialization, rn
     };
     match (&stage.layer, parameter.role, parameter.leaf()) {
         (Layer::BatchNorm { .. } | Layer::LayerNorm { .. }, Role::Weight, _) | (_, _, "running_var") => {
-            values.fill(1.0)
+            values.fill(1.0);
         }
         (Layer::Recurrent { hidden, .. }, Role::Weight, _) => {
             Initialization::Glorot.fill(&mut values, parameter.axes[0], *hidden, rng);
