@@ -6,11 +6,13 @@ mod beside;
 mod board;
 mod diagnose;
 mod explain;
+mod budget;
 mod export;
 mod gesture;
 mod import;
 mod live;
 mod models;
+mod new;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
@@ -42,6 +44,10 @@ enum Command {
     Seeds(seeds::Seeds),
     /// Run the digits application on an emulated board and compare every parameter with the host twin.
     Board(board::Board),
+    /// Say what a network needs, part by part, and which microcontroller has it.
+    Budget(budget::BudgetCommand),
+    /// Write a project for a board: a network that learns what comes over its serial line.
+    New(new::New),
     /// Count the instructions of training steps on emulated cores, and time them here.
     Bench(bench::Bench),
     /// Teach a simulated board gestures from real recordings, by its buttons, and test it.
@@ -69,6 +75,8 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::Seeds(seeds) => seeds.run(),
             Command::Board(board) => board.run(),
+            Command::Budget(budget) => budget.run(),
+            Command::New(new) => new.run(),
             Command::Bench(bench) => bench.run(),
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
