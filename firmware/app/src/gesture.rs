@@ -6,7 +6,9 @@
 //! Rows of the sensor come at a fixed rate; of the last 32, every 8 rows, a window is made. A network of two convolutions
 //! learns from each window once, along with windows that it remembers of all classes ([`Replay`]), so that what
 //! is learned now does not make it forget what it learned before. When A is released, all that was learned is saved to flash, and
-//! the device goes on from there after a reset, bit for bit.
+//! the device goes on from there after a reset, bit for bit. For a few seconds afterwards it rehearses: at each step it learns from
+//! windows that it remembers, and then saves once more. So a lesson of a few seconds is enough. A reset on the way begins the rehearsal
+//! anew.
 //!
 //! What goes wrong is told as an [`Event::Fault`] and shown by an LED, and the rest goes on: a sensor that does not answer or hangs, a
 //! button that is stuck, a flash that is full.
@@ -20,6 +22,7 @@ use backpass::{
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::InputPin;
 use embedded_storage::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 
 use crate::device::{
     Clock, Display, Face, Fault, Feed, Pace, Parts, Press, Pressed, PushButton, Reading, SaveError, Sensor, Sign,
@@ -75,7 +78,7 @@ impl<const C: usize, const K: usize, Q: Zero> Default for Ram<C, K, Q> {
 }
 
 /// What can be chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Settings {
     /// Microseconds from one row to the next.
@@ -84,6 +87,8 @@ pub struct Settings {
     pub updates: u32,
     /// Remembered windows in each update, beside the new one. 0: without replay, what was learned first is forgotten.
     pub replayed: u32,
+    /// Updates after a lesson, one a step, from remembered windows alone. A lesson that begins ends them.
+    pub rehearsals: u32,
     /// The learning rate.
     pub learning_rate: f32,
     /// The seed of the weights and of what is remembered.
@@ -96,7 +101,15 @@ impl Settings {
     /// What suits most gestures, at this many rows a second.
     pub const fn at_rate(rows_per_second: u32) -> Self {
         let rate = if rows_per_second == 0 { 1 } else { rows_per_second };
-        Self { period: 1_000_000 / rate, updates: 3, replayed: 9, learning_rate: 0.004, seed: 1, longest_press: 180 }
+        Self {
+            period: 1_000_000 / rate,
+            updates: 3,
+            replayed: 9,
+            rehearsals: 100,
+            learning_rate: 0.004,
+            seed: 1,
+            longest_press: 180,
+        }
     }
 
     const fn per_second(&self) -> u32 {
@@ -186,6 +199,8 @@ pub struct Gesture<'m, const C: usize, const K: usize, Q> {
     chosen: u8,
     /// Windows learned from in the lesson that goes on.
     lesson: Option<u32>,
+    /// Updates of the rehearsal that are left.
+    rehearsals: u32,
     unsaved: bool,
     face: Face,
 }
@@ -209,6 +224,7 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
             pace: Pace::new(settings.period),
             chosen: 0,
             lesson: None,
+            rehearsals: 0,
             unsaved: false,
             face: Face::default(),
         }
@@ -217,7 +233,8 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
     /// Goes on from what is in flash, or starts afresh.
     pub fn start<F: NorFlash>(&mut self, store: &mut Store<F>, log: &mut dyn FnMut(Event)) {
         self.window.clear();
-        let loaded = store.load(&mut self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen));
+        let loaded = store
+            .load(&mut self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen, &mut self.rehearsals));
         let event = match loaded {
             Ok(_) if usize::from(self.chosen) < K => {
                 log(Event::Resumed { windows: self.windows() });
@@ -239,6 +256,7 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
         *self.scaler = StandardScaler::new();
         self.window.clear();
         self.chosen = 0;
+        self.rehearsals = 0;
     }
 
     /// One step: looks at the buttons, takes a row, learns or predicts where a window is complete, shows it, and waits for the
@@ -276,6 +294,9 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
             // Nothing is known of what happens now.
             None if self.lesson.is_none() => self.face.sign = Sign::None,
             None => {}
+        }
+        if self.rehearsals > 0 {
+            self.rehearse(store, log);
         }
         self.face.fault =
             self.feed.is_failing() || self.button_a.is_failing() || self.button_b.is_failing() || self.unsaved;
@@ -315,6 +336,7 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
         match (held, self.lesson) {
             (true, None) => {
                 self.lesson = Some(0);
+                self.rehearsals = 0;
                 // A window has rows of one gesture only.
                 self.window.clear();
                 log(Event::LessonBegins { class: self.chosen });
@@ -324,6 +346,8 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
                 self.window.clear();
                 log(Event::LessonEnds { class: self.chosen, windows });
                 if windows > 0 {
+                    // Without replay there is nothing to rehearse from. Saved too: after a reset, all of them are made up for.
+                    self.rehearsals = if self.settings.replayed > 0 { self.settings.rehearsals } else { 0 };
                     self.save(store, log);
                 }
             }
@@ -332,7 +356,8 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
     }
 
     fn save<F: NorFlash>(&mut self, store: &mut Store<F>, log: &mut dyn FnMut(Event)) {
-        let saved = store.save(&self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen));
+        let saved = store
+            .save(&self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen, &mut self.rehearsals));
         self.unsaved = saved.is_err();
         log(match saved {
             Ok(info) => Event::Saved { bytes: info.length },
@@ -365,37 +390,9 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
         let predicted = self.predict().map_or(class, |(class, _)| class);
         let mut first_loss = 0.0;
         for update in 0..self.settings.updates.max(1) {
-            let (mut sum, mut observed) = (0.0, 0_u32);
-            let mut note = |result: Result<f32, ObserveError>| match result {
-                Ok(loss) => {
-                    sum += loss;
-                    observed += 1;
-                }
-                Err(error) => log(Event::WindowRefused(error)),
-            };
-            for _ in 0..self.settings.replayed {
-                let Some(earlier) = self.past.choose() else { break };
-                let scaler = &*self.scaler;
-                let fill = |input: &mut Input<C>| {
-                    earlier.write(input);
-                    scale(scaler, input);
-                };
-                note(self.learner.observe_with(fill, &usize::from(earlier.label())));
-            }
-            let (window, scaler) = (&*self.window, &*self.scaler);
-            let fill = |input: &mut Input<C>| {
-                window.write(input);
-                scale(scaler, input);
-            };
-            note(self.learner.observe_with(fill, &usize::from(class)));
-            if self.learner.pending() > 0
-                && let Err(error) = self.learner.update()
-            {
-                self.learner.discard();
-                log(Event::UpdateRefused(error));
-            }
+            let loss = self.descend(self.settings.replayed, Some(class), log);
             if update == 0 {
-                first_loss = sum / observed as f32;
+                first_loss = loss;
             }
         }
         // Remembered as it was measured: the scale of later lessons is another one. It is remembered from the network's input.
@@ -406,6 +403,51 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
             let _ = past.add(input, class);
         });
         log(Event::Learned { class, predicted, loss: first_loss });
+    }
+
+    /// One update of the rehearsal; saves what came of it after the last.
+    fn rehearse<F: NorFlash>(&mut self, store: &mut Store<F>, log: &mut dyn FnMut(Event)) {
+        self.descend(self.settings.replayed, None, log);
+        self.rehearsals = self.rehearsals.saturating_sub(1);
+        if self.rehearsals == 0 {
+            self.save(store, log);
+        }
+    }
+
+    /// One update: from so many remembered windows, and from the window that is complete, if it is one of a class. Returns their mean loss.
+    fn descend(&mut self, replayed: u32, class: Option<u8>, log: &mut dyn FnMut(Event)) -> f32 {
+        let (mut sum, mut observed) = (0.0, 0_u32);
+        let mut note = |result: Result<f32, ObserveError>| match result {
+            Ok(loss) => {
+                sum += loss;
+                observed += 1;
+            }
+            Err(error) => log(Event::WindowRefused(error)),
+        };
+        for _ in 0..replayed {
+            let Some(earlier) = self.past.choose() else { break };
+            let scaler = &*self.scaler;
+            let fill = |input: &mut Input<C>| {
+                earlier.write(input);
+                scale(scaler, input);
+            };
+            note(self.learner.observe_with(fill, &usize::from(earlier.label())));
+        }
+        if let Some(class) = class {
+            let (window, scaler) = (&*self.window, &*self.scaler);
+            let fill = |input: &mut Input<C>| {
+                window.write(input);
+                scale(scaler, input);
+            };
+            note(self.learner.observe_with(fill, &usize::from(class)));
+        }
+        if self.learner.pending() > 0
+            && let Err(error) = self.learner.update()
+        {
+            self.learner.discard();
+            log(Event::UpdateRefused(error));
+        }
+        sum / observed as f32
     }
 
     /// The likeliest of the learned classes, and its probability; `None` before anything is learned.
@@ -458,7 +500,10 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
 
     /// How many bytes of flash the checkpoints need.
     pub fn flash_needed<F: NorFlash>(&mut self) -> u32 {
-        Store::<F>::needed(&self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen))
+        Store::<F>::needed(
+            &self.learner,
+            &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen, &mut self.rehearsals),
+        )
     }
 }
 

@@ -2,12 +2,17 @@
 
 mod anomaly;
 mod bench;
+mod beside;
 mod board;
+mod diagnose;
+mod explain;
+mod budget;
 mod export;
 mod gesture;
 mod import;
 mod live;
 mod models;
+mod new;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
@@ -39,6 +44,10 @@ enum Command {
     Seeds(seeds::Seeds),
     /// Run the digits application on an emulated board and compare every parameter with the host twin.
     Board(board::Board),
+    /// Say what a network needs, part by part, and which microcontroller has it.
+    Budget(budget::BudgetCommand),
+    /// Write a project for a board: a network that learns what comes over its serial line.
+    New(new::New),
     /// Count the instructions of training steps on emulated cores, and time them here.
     Bench(bench::Bench),
     /// Teach a simulated board gestures from real recordings, by its buttons, and test it.
@@ -47,6 +56,10 @@ enum Command {
     Anomaly(anomaly::Anomaly),
     /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
     Stream(stream::Stream),
+    /// Write out one training step of a small network: forward, chain rule, update, finite differences.
+    Explain(explain::Explain),
+    /// Find out why a network does not learn your data, and what to change.
+    Diagnose(diagnose::Diagnose),
     /// Bring a model from PyTorch, Keras or ONNX to a board: as a checkpoint, an image or Rust.
     Import(import::Import),
     /// Open what a board learned in PyTorch, ONNX Runtime or Netron.
@@ -62,10 +75,14 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::Seeds(seeds) => seeds.run(),
             Command::Board(board) => board.run(),
+            Command::Budget(budget) => budget.run(),
+            Command::New(new) => new.run(),
             Command::Bench(bench) => bench.run(),
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
+            Command::Explain(explain) => explain.run(),
+            Command::Diagnose(diagnose) => diagnose.run(),
             Command::Import(import) => import.run(),
             Command::Export(export) => export.run(),
             Command::Reliability(reliability) => reliability.run(),
