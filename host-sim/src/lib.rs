@@ -27,6 +27,8 @@ pub mod board;
 pub mod budget;
 pub mod data;
 pub mod devices;
+pub mod diagnose;
+pub mod explain;
 pub mod flash;
 pub mod formats;
 pub mod link;

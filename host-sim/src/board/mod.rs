@@ -4,6 +4,7 @@ mod emulator;
 pub(crate) mod image;
 mod log;
 mod machine;
+pub mod scene;
 mod twin;
 
 use std::path::{Path, PathBuf};

@@ -2,8 +2,11 @@
 
 mod anomaly;
 mod bench;
+mod beside;
 mod board;
 mod budget;
+mod diagnose;
+mod explain;
 mod export;
 mod gesture;
 mod import;
@@ -53,6 +56,10 @@ enum Command {
     Anomaly(anomaly::Anomaly),
     /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
     Stream(stream::Stream),
+    /// Write out one training step of a small network: forward, chain rule, update, finite differences.
+    Explain(explain::Explain),
+    /// Find out why a network does not learn your data, and what to change.
+    Diagnose(diagnose::Diagnose),
     /// Bring a model from PyTorch, Keras or ONNX to a board: as a checkpoint, an image or Rust.
     Import(import::Import),
     /// Open what a board learned in PyTorch, ONNX Runtime or Netron.
@@ -74,6 +81,8 @@ impl Cli {
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
+            Command::Explain(explain) => explain.run(),
+            Command::Diagnose(diagnose) => diagnose.run(),
             Command::Import(import) => import.run(),
             Command::Export(export) => export.run(),
             Command::Reliability(reliability) => reliability.run(),

@@ -12,7 +12,7 @@ pub type Sample = Vector<4>;
 pub type Parameters = <Network as Layer<Sample>>::Params;
 
 /// The network.
-pub const NETWORK: Network = ((Dense::new(), Gelu, Dense::new(), Silu, Dense::new(), Mish, Dense::new(), HardSwish, Dense::new(), HardSigmoid, Dense::new(), Softplus, Dense::new(), Softsign, Dense::new(), Elu), (Dense::new(), Selu, LeakyRelu { slope: 0.2 }, Sigmoid, Softmax));
+pub const NETWORK: Network = ((Dense::new(), Gelu, Dense::new(), Silu, Dense::new(), Mish, Dense::new(), HardSwish, Dense::new(), HardSigmoid::new(), Dense::new(), Softplus::new(), Dense::new(), Softsign, Dense::new(), Elu::new()), (Dense::new(), Selu::new(), LeakyRelu { slope: 0.2 }, Sigmoid, Softmax));
 
 /// Its 366 parameters.
 #[rustfmt::skip]

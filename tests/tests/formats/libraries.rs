@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use ::safetensors::{Dtype, View};
 use backpass::{
     AveragePool, Bias, Conv1d, Conv2d, CrossEntropy, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten, GlobalMaxPool,
     Gru, Image, Layer, LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, Memory, Params, Relu, Rng, Rnn,
@@ -18,7 +19,6 @@ use backpass::{
 };
 use backpass_sim::formats::{Model, onnx, safetensors, torch};
 use backpass_sim::network::Network;
-use safetensors::{Dtype, View};
 
 use super::generated;
 use super::harness::{file, flat, predictions, read_onnx};

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use ::safetensors::{Dtype, View};
 use backpass_sim::formats::{Framework, Problems, onnx, safetensors};
 use backpass_sim::network::{Network, Shape};
-use safetensors::{Dtype, View};
 
 use super::harness::{file, read_onnx};
 

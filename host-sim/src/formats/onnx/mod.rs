@@ -9,6 +9,7 @@
 //!
 //! [`write`] writes operator set 17 with the sample as PyTorch has it: `[batch]`, channels, then positions.
 
+mod axes;
 mod cell;
 mod constant;
 mod fold;
