@@ -12,7 +12,7 @@ use portable_atomic as _;
 use rp2040_hal::clocks::init_clocks_and_plls;
 pub use rp2040_hal::entry;
 use rp2040_hal::fugit::{ExtU32, RateExtU32};
-use rp2040_hal::gpio::{FunctionUart, Pins};
+use rp2040_hal::gpio::{FunctionUart, Pins, PullNone, PullUp};
 use rp2040_hal::uart::{DataBits, Enabled, StopBits, UartConfig, UartDevice, UartPeripheral, ValidUartPinout};
 use rp2040_hal::{Clock as _, Sio, Watchdog, pac};
 
@@ -67,7 +67,8 @@ pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut
     let Ok(clocks) = clocks else { defmt::panic!("the clocks cannot be set up") };
     let bank = Sio::new(board.SIO).gpio_bank0;
     let pins = Pins::new(board.IO_BANK0, board.PADS_BANK0, bank, &mut board.RESETS);
-    let pins = (pins.gpio0.into_function::<FunctionUart>(), pins.gpio1.into_function::<FunctionUart>());
+    // A line that is not connected is high.
+    let pins = (pins.gpio0.reconfigure::<FunctionUart, PullNone>(), pins.gpio1.reconfigure::<FunctionUart, PullUp>());
     let settings = UartConfig::new(115_200.Hz(), DataBits::Eight, None, StopBits::One);
     let uart = UartPeripheral::new(board.UART0, pins, &mut board.RESETS);
     let Ok(uart) = uart.enable(settings, clocks.peripheral_clock.freq()) else {
