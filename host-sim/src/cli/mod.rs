@@ -132,4 +132,36 @@ mod tests {
         assert_eq!(fraction("0"), Ok(0.0));
         assert!(fraction("1").is_err() && not_negative("-0.1").is_err());
     }
+
+    /// The arguments of each command for this program in a page's code, in blocks of shell and in the text.
+    fn commands(page: &str) -> Vec<String> {
+        let page = page.replace("\\\n", " ");
+        let pieces = page.split(['\n', '`']);
+        pieces
+            .filter_map(|line| {
+                let rest = line.trim().strip_prefix("cargo run --release")?;
+                let rest = rest.strip_prefix(" -p backpass-sim").unwrap_or(rest);
+                rest.strip_prefix(" -- ").or_else(|| rest.trim().is_empty().then_some(""))
+            })
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn commands_of_the_book_are_understood() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let chapters = std::fs::read_dir(root.join("docs/src")).unwrap().map(|entry| entry.unwrap().path());
+        let mut parsed = 0;
+        for path in chapters.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md")) {
+            for line in commands(&std::fs::read_to_string(&path).unwrap()) {
+                let words = shlex::split(&line).unwrap_or_else(|| panic!("{}: {line}", path.display()));
+                let arguments = words.iter().map(String::as_str).take_while(|word| !["|", ">", "&&"].contains(word));
+                let result = Cli::try_parse_from(["backpass-sim"].into_iter().chain(arguments));
+                let is_fine = result.as_ref().err().is_none_or(|error| error.kind() == clap::error::ErrorKind::DisplayHelp);
+                assert!(is_fine, "{}: {line}\n{}", path.display(), result.unwrap_err());
+                parsed += 1;
+            }
+        }
+        assert!(parsed > 20, "only {parsed} commands were found");
+    }
 }
