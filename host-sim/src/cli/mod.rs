@@ -152,12 +152,15 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let chapters = std::fs::read_dir(root.join("docs/src")).unwrap().map(|entry| entry.unwrap().path());
         let mut parsed = 0;
-        for path in chapters.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        for path in
+            chapters.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md"))
+        {
             for line in commands(&std::fs::read_to_string(&path).unwrap()) {
                 let words = shlex::split(&line).unwrap_or_else(|| panic!("{}: {line}", path.display()));
                 let arguments = words.iter().map(String::as_str).take_while(|word| !["|", ">", "&&"].contains(word));
                 let result = Cli::try_parse_from(["backpass-sim"].into_iter().chain(arguments));
-                let is_fine = result.as_ref().err().is_none_or(|error| error.kind() == clap::error::ErrorKind::DisplayHelp);
+                let is_fine =
+                    result.as_ref().err().is_none_or(|error| error.kind() == clap::error::ErrorKind::DisplayHelp);
                 assert!(is_fine, "{}: {line}\n{}", path.display(), result.unwrap_err());
                 parsed += 1;
             }
