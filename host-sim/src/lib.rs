@@ -32,6 +32,7 @@ pub mod network;
 pub mod reliability;
 pub mod report;
 pub mod simulation;
+pub mod sweep;
 pub mod world;
 
 pub use backpass_app::mlperf_tiny;
