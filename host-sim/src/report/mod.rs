@@ -8,6 +8,7 @@ mod image;
 mod live;
 mod matrix;
 mod output;
+mod sweep;
 mod text;
 
 use std::io;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use chart::Chart;
 pub use live::{LiveReport, StreamChart, StreamCurve};
+pub use sweep::{RateReport, SweepReport};
 
 /// How the network stood after one epoch.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]

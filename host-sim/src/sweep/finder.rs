@@ -1,11 +1,10 @@
 //! The learning-rate finder.
 
-use backpass::{CrossEntropy, Optimizer, Rng};
-use backpass::{Learner, Memory};
-use backpass_app::digits::Input;
+use backpass::{CrossEntropy, Learner, Memory, Optimizer, Rng};
+use backpass_app::digits::{Input, Network};
 use serde::Serialize;
 
-use super::twin::{Ram, Visitor};
+use super::twin::Visitor;
 use super::{Descent, Rule, Width};
 
 /// A search for the learning rate: the rate grows from step to step, exponentially, while the loss is recorded. Source: Smith,
@@ -117,9 +116,9 @@ impl Visitor for Climb<'_> {
     type Output = Vec<f64>;
 
     fn visit<const WIDTH: usize, O: Optimizer + Clone>(self, optimizer: impl Fn(f32) -> O) -> Vec<f64> {
-        let mut memory: Box<Ram<WIDTH, O>> = Box::new(Memory::new());
-        let learner = |memory, rate| Learner::new(memory, Default::default(), CrossEntropy, optimizer(rate));
-        learner(&mut *memory, self.search.lowest).initialize(self.search.seed);
+        let network = Network::<WIDTH>::default();
+        let mut memory = Box::new(Memory::new());
+        Learner::new(&mut memory, network, CrossEntropy, optimizer(self.search.lowest)).initialize(self.search.seed);
         // The orders of `session::run`.
         let mut rng = Rng::new(self.search.seed.wrapping_add(1));
         let mut order: Vec<usize> = (0..self.training.len()).collect();
@@ -129,7 +128,7 @@ impl Visitor for Climb<'_> {
             rng.shuffle(&mut order);
             for batch in order.chunks(self.search.batch.max(1) as usize) {
                 let Some(rate) = rates.next() else { return losses };
-                let mut learner = learner(&mut *memory, *rate);
+                let mut learner = Learner::new(&mut memory, network, CrossEntropy, optimizer(*rate));
                 let mut sum = 0.0;
                 for (sample, class) in batch.iter().filter_map(|index| self.training.get(*index)) {
                     let Ok(loss) = learner.observe(sample, class) else { return losses };

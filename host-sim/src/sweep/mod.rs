@@ -82,7 +82,7 @@ impl Score {
 }
 
 /// A finished run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// The setting.
     #[serde(flatten)]
@@ -224,12 +224,12 @@ impl Grid {
 fn lookup(state: &Mutex<Option<State>>, setting: Setting, seed: u64, learned: Learned) -> Option<Run> {
     let state = state.lock().ok()?;
     let is_it = |run: &&Run| run.setting == setting && run.seed == seed && run.learned == learned;
-    state.as_ref()?.runs().iter().find(is_it).cloned()
+    state.as_ref()?.runs().iter().find(is_it).copied()
 }
 
 fn keep(state: &Mutex<Option<State>>, run: &Run) -> Result<(), StateError> {
     match state.lock() {
-        Ok(mut state) => state.as_mut().map_or(Ok(()), |state| state.append(run.clone())),
+        Ok(mut state) => state.as_mut().map_or(Ok(()), |state| state.append(*run)),
         // A thread has panicked while it wrote: rayon passes its panic on.
         Err(_) => Ok(()),
     }

@@ -206,7 +206,7 @@ mod tests {
         let mut state = State::open(&path, &header).unwrap();
         assert!(state.runs().is_empty());
         let runs = [run(1, Some(0.1)), run(u64::MAX, None)];
-        runs.iter().for_each(|run| state.append(run.clone()).unwrap());
+        runs.iter().for_each(|run| state.append(*run).unwrap());
         assert!(matches!(State::open(&path, &header), Err(StateError::InUse { .. })));
         drop(state);
         assert_eq!(State::open(&path, &header).unwrap().runs(), runs);

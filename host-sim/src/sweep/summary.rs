@@ -28,7 +28,7 @@ impl Statistics {
 }
 
 /// A setting and what it came to, over all seeds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Summary {
     /// The setting.
     #[serde(flatten)]
@@ -125,7 +125,7 @@ mod tests {
             summary([80, 90], Some(0.3), 10),
         ];
         rank(&mut ranked);
-        assert_eq!(ranked.clone().map(|summary| summary.ram_bytes), [10, 20, 5, 10]);
+        assert_eq!(ranked.map(|summary| summary.ram_bytes), [10, 20, 5, 10]);
         assert_eq!(ranked[3].loss, Some(f64::from(0.1_f32)));
     }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use backpass::{Adagrad, Adam, CrossEntropy, Dense, Lion, Memory, Momentum, Optimizer, Relu, RmsProp, Sgd};
-use backpass_app::digits::{CLASSES, Input, Network, OPTIMIZER};
+use backpass::{Adagrad, Adam, CrossEntropy, Lion, Momentum, Optimizer, RmsProp, Sgd, Tensor};
+use backpass_app::digits::{Input, Network, OPTIMIZER};
 use backpass_app::session::{Event, Plan};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -233,14 +233,11 @@ impl Visitor for Train<'_> {
         let outcome = simulation.run_with(self.data, self.log);
         let mut learner = simulation.learner();
         let is_right = |(sample, class): &&(Input, usize)| {
-            learner.evaluate(sample, class).is_ok_and(|(_, output)| backpass::Tensor::argmax(output) == *class)
+            learner.evaluate(sample, class).is_ok_and(|(_, output)| output.argmax() == *class)
         };
         (outcome, self.unseen.iter().filter(is_right).count() as u32)
     }
 }
-
-/// The memory of a 64-`WIDTH`-10 network.
-pub(super) type Ram<const WIDTH: usize, O> = Memory<(Dense<WIDTH>, Relu, Dense<CLASSES>), Input, O>;
 
 #[cfg(test)]
 mod tests {
