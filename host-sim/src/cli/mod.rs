@@ -3,12 +3,14 @@
 mod anomaly;
 mod bench;
 mod board;
+mod find_rate;
 mod gesture;
 mod live;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
 mod stream;
+mod sweep;
 mod train;
 
 use std::error::Error;
@@ -30,10 +32,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a 64-32-10 network on the built-in digits or a CSV file, and write a report.
+    /// Train a 64-W-10 network on the built-in digits or a CSV file, and write a report.
     Train(train::Train),
     /// Train with several seeds and print each accuracy and their mean.
     Seeds(seeds::Seeds),
+    /// Train with many seeds, learning rates, optimizers and widths, and find the best setting; or find the learning rate.
+    Sweep(sweep::Sweep),
     /// Run the digits application on an emulated board and compare every parameter with the host twin.
     Board(board::Board),
     /// Count the instructions of training steps on emulated cores, and time them here.
@@ -54,6 +58,7 @@ impl Cli {
         match self.command.unwrap_or(Command::Train(self.train)) {
             Command::Train(train) => train.run(),
             Command::Seeds(seeds) => seeds.run(),
+            Command::Sweep(sweep) => sweep.run(),
             Command::Board(board) => board.run(),
             Command::Bench(bench) => bench.run(),
             Command::Gesture(gesture) => gesture.run(),

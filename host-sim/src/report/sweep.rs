@@ -206,8 +206,19 @@ fn table(ranked: &[Summary]) -> String {
         )
     };
     let names = [
-        "Optimizer", "Rate", "Width", "Batch", "Validation, mean %", "lowest", "deviation", "Test, mean %", "lowest",
-        "deviation", "Loss", "RAM, bytes", "µs a step",
+        "Optimizer",
+        "Rate",
+        "Width",
+        "Batch",
+        "Validation, mean %",
+        "lowest",
+        "deviation",
+        "Test, mean %",
+        "lowest",
+        "deviation",
+        "Loss",
+        "RAM, bytes",
+        "µs a step",
     ];
     let header: String = names.iter().map(|name| format!("<th scope=\"col\">{name}</th>")).collect();
     let rows: String = ranked.iter().map(row).collect();

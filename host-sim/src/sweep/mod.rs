@@ -85,7 +85,6 @@ impl Score {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// The setting.
-    #[serde(flatten)]
     pub setting: Setting,
     /// The seed.
     pub seed: u64,
@@ -133,7 +132,9 @@ pub enum SweepError {
     #[error("there is nothing to run: every list needs a value")]
     EmptyGrid,
     /// The training half is too small to keep a part of it for the choice.
-    #[error("{0} training samples are too few to choose by: a fifth of them is kept for validation, so at least 5 are needed")]
+    #[error(
+        "{0} training samples are too few to choose by: a fifth of them is kept for validation, so at least 5 are needed"
+    )]
     TooFew(usize),
     /// The state file cannot be used.
     #[error(transparent)]
