@@ -87,7 +87,7 @@ impl Axis {
     fn powers(&self) -> Vec<f64> {
         let (low, high) = (self.low.floor() as i32, self.high.ceil() as i32);
         let factors: &[f64] = match self.high - self.low {
-            ..2.6 => &[1.0, 2.0, 5.0],
+            ..1.5 => &[1.0, 2.0, 5.0],
             ..4.0 => &[1.0, 3.0],
             _ => &[1.0],
         };
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn rates_are_labelled_at_round_values() {
-        assert_eq!(Axis::of_rates([0.003, 0.1].into_iter()).labels(), ["0.005", "0.01", "0.02", "0.05", "0.1"]);
+        assert_eq!(Axis::of_rates([0.003, 0.1].into_iter()).labels(), ["0.003", "0.01", "0.03", "0.1"]);
         assert_eq!(Axis::of_rates([1e-6, 10.0].into_iter()).labels().len(), 8);
         assert_eq!(Axis::of_rates([0.01].into_iter()).labels(), ["0.01"]);
         for greatest in [1e-5, 1e-2, 1.0, 1e30] {

@@ -275,13 +275,13 @@ mod tests {
         let search = RateSearch {
             optimizer: Rule::Sgd,
             width: Width::W16,
-            batch: 1,
-            epochs: 5,
+            batch: 8,
+            epochs: 2,
             seed: 1,
             lowest: 1e-5,
-            highest: 1e3,
+            highest: 10.0,
         };
-        let curve = search.run(&data().training).unwrap();
+        let curve = search.run(&Dataset::digits().training).unwrap();
         assert!(curve.suggested.is_some() && curve.diverges.is_some());
         let report = RateReport { title: "Rate".into(), curve, advice: Vec::new(), settings: Vec::new() };
         assert_eq!(report.chart().curves.len(), 4);
