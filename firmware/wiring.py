@@ -13,6 +13,8 @@ PICO = {
     "GND": "pin 38",
     "GP5": "pin 7",
     "GP4": "pin 6",
+    "GP0": "pin 1",
+    "GP1": "pin 2",
     "GP14": "pin 19",
     "GP15": "pin 20",
     "GP10": "pin 14",
@@ -22,6 +24,7 @@ PICO = {
 }
 PICO_PARTS = [("sensor", ["3V3", "GND", "GP5", "GP4"]), ("A", ["GP14"]), ("B", ["GP15"])]
 PICO_PARTS += [(str(number), [pin]) for number, pin in enumerate(["GP10", "GP11", "GP12", "GP13"], 1)]
+PICO_PARTS += [("serial", ["GP0", "GP1"])]
 NUCLEO = {
     "3V3": "CN6",
     "GND": "CN6",
@@ -67,7 +70,7 @@ def wired(name, title, note, labels, parts):
     for part, pins in parts:
         top = y
         for pin in pins:
-            colour = {"3V3": RED, "GND": BLACK}.get(pin, BLUE if part == "sensor" else GREEN if part in "AB" else ORANGE)
+            colour = {"3V3": RED, "GND": BLACK}.get(pin, BLUE if part in ("sensor", "serial") else GREEN if part in "AB" else ORANGE)
             drawn.append(f"<circle cx='260' cy='{y}' r='5' fill='#e8c95a' stroke='{BLACK}'/>")
             drawn.append(text(246, y + 5, pin, anchor="end", weight="bold", fill="white"))
             drawn.append(text(188, y + 5, labels[pin], size=12, anchor="end", fill="#dddddd"))
@@ -81,6 +84,14 @@ def wired(name, title, note, labels, parts):
             drawn.append(text(690, top + STEP + 8, "MPU-6050 (GY-521)", size=15, anchor="end", weight="bold"))
             drawn.append(text(690, top + STEP + 28, "address 0x68: AD0 stays open", size=12, anchor="end"))
             y += 14
+        elif part == "serial":
+            drawn.append(box(430, top - 22, 270, STEP * 2 + 10, "#e3f0e3"))
+            for row, terminal in enumerate(["RX", "TX"]):
+                drawn.append(text(442, top + row * STEP + 5, terminal, weight="bold"))
+            drawn.append(text(690, top + 3, "debug probe's UART, or", size=14, anchor="end", weight="bold"))
+            drawn.append(text(690, top + 21, "USB-serial adapter of 3.3 V", size=14, anchor="end", weight="bold"))
+            drawn.append(text(690, top + 39, "its GND to GND, pin 3; for stream", size=12, anchor="end"))
+            y += 10
         elif part in "AB":
             drawn.append(line([(430, middle), (470, middle), (504, middle - 13)], GREEN))
             drawn.append(f"<circle cx='470' cy='{middle}' r='3.5' fill='{GREEN}'/><circle cx='510' cy='{middle}' r='3.5' fill='{GREEN}'/>")

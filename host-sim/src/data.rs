@@ -148,31 +148,82 @@ impl<const F: usize> Dataset<[f32; F]> {
     }
 }
 
+/// A row of a data file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its line in the file, or its number among the built-in samples, from 1.
+    pub line: usize,
+    /// The features.
+    pub features: Vec<f32>,
+    /// The class.
+    pub class: usize,
+}
+
+/// Samples of any number of features and classes, in the order of their file and as they stand there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// At least two rows, all of them of the same length.
+    pub rows: Vec<Row>,
+}
+
+/// More classes than this are taken for a column of measurements.
+const MOST_CLASSES: usize = 1000;
+
+impl Table {
+    /// Reads a CSV file as [`Dataset::from_csv`] does, of as many features as its first row has.
+    ///
+    /// # Errors
+    /// [`DataError`] names the row and the column of the first problem.
+    pub fn from_csv(path: &Path) -> Result<Self, DataError> {
+        let unreadable = |source| DataError::Unreadable { path: path.to_owned(), source };
+        let rows = read_rows(&std::fs::read(path).map_err(unreadable)?, path, None, MOST_CLASSES)?;
+        match rows.len() {
+            0 => Err(DataError::Empty { path: path.to_owned(), features: 1 }),
+            1 => Err(DataError::TooFew { path: path.to_owned(), samples: 1 }),
+            _ => Ok(Self { rows }),
+        }
+    }
+
+    /// The built-in digits, those to learn from before those for the test.
+    #[must_use]
+    pub fn digits() -> Self {
+        let Dataset { training, test } = Dataset::digits();
+        let samples = training.into_iter().chain(test).zip(1..);
+        Self { rows: samples.map(|((x, class), line)| Row { line, features: x.to_vec(), class }).collect() }
+    }
+}
+
 fn read_csv<const F: usize>(bytes: &[u8], path: &Path, classes: usize) -> Result<Vec<([f32; F], usize)>, DataError> {
+    let rows = read_rows(bytes, path, Some(F), classes)?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.features.try_into().ok()?, row.class))).collect())
+}
+
+/// Rows of so many features, or of as many as the first row has, one at least.
+fn read_rows(bytes: &[u8], path: &Path, features: Option<usize>, classes: usize) -> Result<Vec<Row>, DataError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
         DataError::Encoding { path: path.to_owned(), row: 1 + good.iter().filter(|byte| **byte == b'\n').count() }
     })?;
-    let mut samples = Vec::new();
+    let (mut rows, mut columns) = (Vec::new(), features.map(|features| features + 1));
     let lines = text.trim_start_matches('\u{feff}').lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
-    for (index, (line, row)) in lines.enumerate() {
+    for (index, (text, line)) in lines.enumerate() {
         // A row is a line: no number and no label has a line break in quotes.
-        let cells = cells(line);
-        if cells.len() != F + 1 {
-            return Err(DataError::Columns { path: path.to_owned(), row, found: cells.len(), expected: F + 1 });
+        let cells = cells(text);
+        let expected = *columns.get_or_insert(cells.len().max(2));
+        if cells.len() != expected {
+            return Err(DataError::Columns { path: path.to_owned(), row: line, found: cells.len(), expected });
         }
         if index == 0 && is_header(&cells) {
             continue;
         }
-        let value = |column, problem| DataError::Value { path: path.to_owned(), row, column, problem };
-        let mut sample = [0.0; F];
-        for ((cell, place), column) in cells.iter().zip(&mut sample).zip(1..) {
-            *place = feature(cell).map_err(|problem| value(column, problem))?;
-        }
-        let class = cells.get(F).unwrap_or_default();
-        samples.push((sample, label(class, classes).map_err(|problem| value(F + 1, problem))?));
+        let value = |column, problem| DataError::Value { path: path.to_owned(), row: line, column, problem };
+        let read = |(cell, column)| feature(cell).map_err(|problem| value(column, problem));
+        let features = cells.iter().take(expected - 1).zip(1..).map(read).collect::<Result<_, _>>()?;
+        let class = cells.get(expected - 1).unwrap_or_default();
+        let class = label(class, classes).map_err(|problem| value(expected, problem))?;
+        rows.push(Row { line, features, class });
     }
-    Ok(samples)
+    Ok(rows)
 }
 
 /// Whether a first row names its columns: no cell is a number, or each feature is its own position (counted from 0 or 1,

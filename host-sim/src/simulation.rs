@@ -95,6 +95,13 @@ where
 
     /// [`run`](Self::run), telling `log` what happens while it happens.
     pub fn run_with(&mut self, data: &Dataset<X>, log: &mut dyn FnMut(&Event)) -> Outcome {
+        let seed = self.plan.seed;
+        self.learner().initialize(seed);
+        self.resume_with(data, log)
+    }
+
+    /// Trains by the plan from the parameters that the learner has, such as those of a model that was imported.
+    pub fn resume_with(&mut self, data: &Dataset<X>, log: &mut dyn FnMut(&Event)) -> Outcome {
         let classes = <N::Output as Tensor>::LEN;
         let mut confusion = vec![vec![0; classes]; classes];
         let mut epochs = Vec::new();
@@ -102,7 +109,7 @@ where
         let plan = self.plan;
         let mut learner = self.learner();
         let mut order = vec![0; data.training.len()];
-        session::run(&mut learner, &data.training[..], &data.test[..], &mut order, plan, &mut |event| {
+        session::resume(&mut learner, &data.training[..], &data.test[..], &mut order, plan, &mut |event| {
             match event {
                 Event::Trained { seen, .. } => clock.tick(seen),
                 Event::Tested { class, predicted, last } => {

@@ -1,5 +1,20 @@
-//! Tests that span crates are in `tests/`; here the examples of the main page are tested.
+//! Tests that span crates are in `tests/`; here the examples of the main page and of the book are tested.
 
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+/// Makes the code blocks of a page tests.
+macro_rules! page {
+    ($name:ident, $file:literal) => {
+        #[cfg(doctest)]
+        #[doc = include_str!($file)]
+        struct $name;
+    };
+}
+
+page!(Readme, "../../README.md");
+page!(NoHardware, "../../docs/src/no-hardware.md");
+page!(Microbit, "../../docs/src/microbit.md");
+page!(Backward, "../../docs/src/backward.md");
+page!(Budget, "../../docs/src/budget.md");
+page!(Continual, "../../docs/src/continual.md");
+page!(Reliability, "../../docs/src/reliability.md");
+page!(Porting, "../../docs/src/porting.md");
+page!(Performance, "../../docs/src/performance.md");

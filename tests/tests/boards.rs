@@ -1,6 +1,7 @@
 //! The images of real boards, of which none is at hand: each lies inside its chip's memories as probe-rs describes them, with what the
 //! chip's ROM asks for, a stack that cannot run into the statics, and room for checkpoints; pins and addresses are those of the
-//! README and of the drivers; and a step of each application is short enough for the board's clock.
+//! README and of the drivers; a step of each application is short enough for the board's clock, and the serial line is looked at often
+//! enough.
 //!
 //! Where QEMU or a Rust target is missing, a test is reported as ignored and says why; with `BACKPASS_REQUIRE_QEMU=1` it fails instead.
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 use backpass_app::boards::{ANOMALY, ANOMALY_M0, CLASSES, GESTURE, GESTURE_M0};
 use backpass_app::device::Sensor;
 use backpass_app::device::sensors::{AccelFullScale, AccelScale, Lsm303agrSensor, Mpu6050Sensor};
-use backpass_app::{anomaly, gesture};
+use backpass_app::{anomaly, gesture, stream};
 use backpass_sim::board::{self, Image, Machine, Profile, Program};
 use backpass_sim::flash::SimulatedFlash;
 use crc::{CRC_32_MPEG_2, Crc};
@@ -31,6 +32,9 @@ const STACK: u64 = 16 * 1024;
 const CYCLES: f64 = 1.5;
 /// Microseconds of a step for sensor and log.
 const OVERHEAD: f64 = 5000.0;
+
+/// Microseconds of a byte on the line: ten bits, with those that begin and end it.
+const BYTE: f64 = 1e7 / stream::BAUD as f64;
 
 #[derive(Debug, Clone, Copy)]
 struct Board {
@@ -94,6 +98,7 @@ const BOARDS: [Board; 4] = [
     },
 ];
 
+/// The applications with a sensor.
 const APPLICATIONS: [&str; 2] = ["gesture", "anomaly"];
 
 fn main() -> ExitCode {
@@ -192,7 +197,7 @@ struct Layout {
 
 fn images(board: Board) -> Result<(), Failed> {
     let built = board::build_for_board(&folder(board), board.target, &root().join("target").join("boards"))?;
-    for application in APPLICATIONS {
+    for application in APPLICATIONS.into_iter().chain(["stream"]) {
         // Boards with the same target overwrite each other's images.
         let bytes = fs::read(built.join(application))?;
         let layout = layout(board, &bytes).map_err(|error| format!("{application}: {:?}", error.message()))?;
@@ -263,7 +268,7 @@ fn layout(board: Board, bytes: &[u8]) -> Result<Layout, Failed> {
     let code = text.address()..text.address() + text.size();
     check!(reset % 2 == 1 && code.contains(&u64::from(reset)), "the program starts at {reset:#x}");
 
-    // Checkpoints: whole sectors of one size, enough for both applications.
+    // Checkpoints: whole sectors of one size, enough for each application.
     check!(within(&checkpoints, &flash), "the checkpoints {checkpoints:#x?} are not in the flash {flash:#x?}");
     let sector = chip.sectors.iter().rev().find(|(from, _)| *from <= checkpoints.start).ok_or("no sectors")?.1;
     for address in [checkpoints.start, checkpoints.end] {
@@ -311,7 +316,7 @@ fn image_definition(address: u64, bytes: &[u8], flash: &Range<u64>) -> Result<()
     Ok(())
 }
 
-/// The larger of what the two applications need for checkpoints.
+/// The largest of what the applications need for checkpoints.
 fn flash_needed(board: Board, sector: u64) -> Result<u64, Failed> {
     fn of<const C: usize, G, A>(sector: u64) -> Result<u64, Failed>
     where
@@ -333,7 +338,8 @@ fn flash_needed(board: Board, sector: u64) -> Result<u64, Failed> {
             ],
             other => return Err(format!("sectors of {other} bytes").into()),
         };
-        Ok(u64::from(needed[0].max(needed[1])))
+        // Two slots at least, however large the sectors.
+        Ok(u64::from(needed[0].max(needed[1]).max(stream::FLASH)).max(2 * sector))
     }
     match board.channels {
         3 => of::<3, gesture::Window3, anomaly::Window3>(sector),
@@ -341,23 +347,47 @@ fn flash_needed(board: Board, sector: u64) -> Result<u64, Failed> {
     }
 }
 
-/// The steps of both applications: short enough for each board's clock, and shallow enough for its stack.
+/// The steps of all applications: short enough for each board's clock or its line, and shallow enough for its stack.
 fn steps(machine: Machine) -> Result<(), Failed> {
     let image = board::build(Image::Steps, machine, Profile::Release, &board::firmware_folder())?;
     let program = Program::load(&image)?.counting();
     let mut emulation = program.start(machine.roomy(), None)?;
-    let mut measured = BTreeMap::new();
+    let (mut measured, mut line) = (BTreeMap::new(), None);
     while let Some(message) = emulation.message(Duration::from_secs(300))? {
         let words: Vec<_> = message.split_whitespace().collect();
+        if let ["line", between, "learns", learning, "observed", observed, "stack", stack] = words[..] {
+            check!(observed == "20", "{observed} samples were learned from");
+            let stack: u64 = stack.parse()?;
+            check!(2 * stack <= STACK, "stream needs {stack} bytes of stack");
+            line = Some((between.parse::<f64>()?, learning.parse::<f64>()?, stack));
+            continue;
+        }
         let ["step", longest, "saves", saves, "stack", stack, "of", application, channels] = words[..] else {
             return Err(format!("not understood: {message}").into());
         };
-        check!(saves == "1", "{application} saved {saves} times");
+        // Gestures are saved once more after their rehearsal.
+        let expected = if application == "gesture" { "2" } else { "1" };
+        check!(saves == expected, "{application} saved {saves} times");
         let stack: u64 = stack.parse()?;
         check!(2 * stack <= STACK, "{application} needs {stack} bytes of stack");
         measured.insert((application.to_owned(), channels.parse::<usize>()?), (longest.parse::<f64>()?, stack));
     }
     emulation.finish()?;
+    let (between, learning, stack) = line.ok_or("no steps of stream")?;
+    for board in BOARDS.into_iter().filter(|board| board.machine == machine) {
+        let [between_us, learning_us] =
+            [between, learning].map(|instructions| instructions * CYCLES / board.clock * 1e6);
+        println!(
+            "| {} | {between:.0} | {between_us:.1} us | {BYTE:.0} us | {:.2} M | {:.0} ms | {stack} B |",
+            board.name,
+            learning / 1e6,
+            learning_us / 1e3
+        );
+        // Half of the time is for a flash that is slower than the core, and the port's registers.
+        check!(2.0 * between_us < BYTE, "between two bytes a step takes {between_us} of {BYTE} microseconds");
+        // Sooner than the host asks again.
+        check!(learning_us < 250e3, "a sample takes {learning_us} microseconds");
+    }
     for board in BOARDS.into_iter().filter(|board| board.machine == machine) {
         let slow = machine == Machine::Microbit;
         let periods = if slow { [GESTURE_M0.period, ANOMALY_M0.period] } else { [GESTURE.period, ANOMALY.period] };

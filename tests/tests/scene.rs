@@ -4,15 +4,11 @@
 //! Where QEMU or the Rust target is missing, a test is reported as ignored and says why; with `BACKPASS_REQUIRE_QEMU=1` in the
 //! environment it fails instead.
 
-use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use backpass::checkpoint::Store;
-use backpass_app::ram_flash::RamFlash;
-use backpass_app::scene::{self, AnomalyRam, GestureRam, Moment, Played};
-use backpass_sim::board::{self, Image, Machine, Profile, Program};
-use backpass_sim::world::{anomaly, gesture};
+use backpass_app::scene::Moment;
+use backpass_sim::board::{self, Image, Machine, Profile, scene};
+use backpass_sim::world::{BoardSensor, anomaly, gesture};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -37,41 +33,43 @@ fn main() -> ExitCode {
 
 /// Plays the first `1 / part` of a scene on a machine and in the twin.
 fn play(machine: Machine, name: &str, part: usize) -> Result<(), Failed> {
-    let mut moments = match name {
-        "gesture" => gesture::moments(&gesture::basic_motions()),
+    let sensor = BoardSensor::Mpu6050;
+    let mut moments = Vec::new();
+    let (scene, parameters_crc32) = match name {
+        "gesture" => {
+            let (scenario, settings) = (gesture::basic_motions(), backpass_app::gesture::Settings::at_rate(10));
+            let outcome = gesture::run(&scenario, sensor, settings, &mut |moment| moments.extend(moment.given));
+            (gesture::scene(&scenario, sensor, settings), outcome.parameters_crc32)
+        }
         _ => {
-            let mut moments = anomaly::moments(&anomaly::shoulder_exercises(1), scene::ANOMALY);
-            // All of the learning, something normal, and the first anomaly.
-            moments.truncate(2000);
-            moments
+            let settings = backpass_app::anomaly::Settings::at_rate(25, 30);
+            let scenario = anomaly::shoulder_exercises(1);
+            let outcome = anomaly::run(&scenario, sensor, settings, &mut |moment| moments.extend(moment.given));
+            (anomaly::scene(sensor, settings), outcome.parameters_crc32)
         }
     };
+    let twin = |moments: &[Moment]| scene::twin(&scene, moments).ok_or("the twin knows no such application");
+    // What is played is what the simulated board was given.
+    let whole = twin(&moments)?;
+    if whole.parameters_crc32 != parameters_crc32 {
+        return Err(format!("played: {whole:?}, simulated: CRC-32 {parameters_crc32:08x}").into());
+    }
+    if name == "anomaly" {
+        // All of the learning, something normal, and the first anomaly.
+        moments.truncate(2000);
+    }
     moments.truncate(moments.len() / part);
     let image = board::build(Image::Scene, machine, Profile::Release, &board::firmware_folder())?;
-    let program = Program::load(&image)?;
-    let (mut emulation, mut line) = program.start_with_serial_line(machine, None)?;
-    let mut bytes = vec![name.as_bytes()[0]];
-    bytes.extend(moments.iter().flat_map(Moment::to_bytes));
-    bytes.extend(scene::END);
-    // The board takes what it has time for, so it is waited for here.
-    line.write_all(&bytes)?;
-    let message = emulation.message(Duration::from_secs(300))?.ok_or("it said nothing")?;
-    emulation.finish()?;
-    let Played { events, events_crc32, parameters_crc32 } = twin(name, &moments);
-    println!("{machine}, {name}: {} moments, {events} events, CRC-32 {parameters_crc32:08x}", moments.len());
-    if events < 5 {
-        return Err(format!("nothing happened: {events} events").into());
+    let board = scene::play(machine, &image, &scene, &moments, &mut |_| {})?;
+    let twin = twin(&moments)?;
+    println!(
+        "{machine}, {name}: {} moments, {} events, CRC-32 {:08x}",
+        moments.len(),
+        twin.events,
+        twin.parameters_crc32
+    );
+    if twin.events < 5 {
+        return Err(format!("nothing happened: {twin:?}").into());
     }
-    let twin = format!("played {events} {events_crc32} {parameters_crc32}");
-    if message == twin { Ok(()) } else { Err(format!("the board {message}, the twin {twin}").into()) }
-}
-
-fn twin(name: &str, moments: &[Moment]) -> Played {
-    let mut flash = vec![0xff; scene::FLASH as usize];
-    let mut store = Store::new(RamFlash::new(&mut flash), 0..scene::FLASH).expect("whole sectors");
-    let mut moments = moments.iter().copied();
-    match name {
-        "gesture" => scene::play_gesture(&mut Box::new(GestureRam::new()), &mut store, || moments.next()),
-        _ => scene::play_anomaly(&mut Box::new(AnomalyRam::new()), &mut store, || moments.next()),
-    }
+    if board == twin { Ok(()) } else { Err(format!("the board {board:?}, the twin {twin:?}").into()) }
 }

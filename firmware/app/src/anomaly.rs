@@ -21,6 +21,7 @@ use backpass::{
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::InputPin;
 use embedded_storage::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 
 use crate::device::{
     Clock, Display, Face, Fault, Feed, Pace, Parts, Press, Pressed, PushButton, Reading, SaveError, Sensor, Sign,
@@ -86,7 +87,7 @@ impl<const C: usize, Q: Zero> Default for Ram<C, Q> {
 }
 
 /// What can be chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Settings {
     /// Microseconds from one row to the next.

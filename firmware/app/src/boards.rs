@@ -27,9 +27,11 @@ pub const ANOMALY_M0: anomaly::Settings =
 
 /// A board, ready for an application.
 #[derive(Debug)]
-pub struct Board<P, F, A> {
+pub struct Board<P, L, F, A> {
     /// What an application works with: [`Parts`](crate::device::Parts).
     pub parts: P,
+    /// Opens the serial line, at [`BAUD`](crate::stream::BAUD).
+    pub line: L,
     /// Where it keeps what was learned.
     pub flash: F,
     /// The place of the checkpoints in it.
@@ -39,7 +41,7 @@ pub struct Board<P, F, A> {
 }
 
 #[cfg(feature = "defmt")]
-pub use run::{run_anomaly, run_gesture};
+pub use run::{run_anomaly, run_gesture, run_stream, tell_stream};
 
 #[cfg(feature = "defmt")]
 mod run {
@@ -50,11 +52,16 @@ mod run {
     use defmt::{Display2Format, error, info, warn};
     use embedded_hal::delay::DelayNs;
     use embedded_hal::digital::InputPin;
+    use embedded_io::{Read, ReadReady, Write};
     use embedded_storage::nor_flash::NorFlash;
 
     use super::{Board, CLASSES};
     use crate::device::{Clock, Display, Face, Parts, Sensor, Sign};
+    use crate::stream::{self, FRAME, Frames};
     use crate::{anomaly, gesture};
+
+    /// A board with all of its parts.
+    type Complete<S, A, B, D, T, W, L, F, K> = Board<Parts<S, A, B, D, T, W>, L, F, K>;
 
     /// How long all LEDs are lit at switch-on, in microseconds.
     const HELLO: u32 = 500_000;
@@ -76,10 +83,10 @@ mod run {
     }
 
     /// Learns gestures for ever.
-    pub fn run_gesture<const C: usize, Q, S, A, B, D, T, W, F>(
+    pub fn run_gesture<const C: usize, Q, S, A, B, D, T, W, L, F, K>(
         ram: &'static mut gesture::Ram<C, CLASSES, Q>,
         settings: gesture::Settings,
-        board: Board<Parts<S, A, B, D, T, W>, F, impl FnMut()>,
+        board: Complete<S, A, B, D, T, W, L, F, K>,
     ) -> !
     where
         Q: Storage<gesture::Input<C>>,
@@ -90,9 +97,10 @@ mod run {
         T: Clock,
         W: DelayNs,
         F: NorFlash,
+        K: FnMut(),
     {
         info!("backpass gesture: {} channels, {} classes, {}", C, CLASSES, settings);
-        let Board { mut parts, flash, checkpoints, mut alive } = board;
+        let Board { mut parts, flash, checkpoints, mut alive, .. } = board;
         let mut store = begin(&mut parts, flash, checkpoints);
         let mut application = gesture::Gesture::new(ram, settings);
         application.start(&mut store, &mut tell_gesture);
@@ -103,10 +111,10 @@ mod run {
     }
 
     /// Watches for anomalies for ever.
-    pub fn run_anomaly<const C: usize, Q, S, A, B, D, T, W, F>(
+    pub fn run_anomaly<const C: usize, Q, S, A, B, D, T, W, L, F, K>(
         ram: &'static mut anomaly::Ram<C, Q>,
         settings: anomaly::Settings,
-        board: Board<Parts<S, A, B, D, T, W>, F, impl FnMut()>,
+        board: Complete<S, A, B, D, T, W, L, F, K>,
     ) -> !
     where
         Q: Storage<anomaly::Input<C>>,
@@ -117,15 +125,44 @@ mod run {
         T: Clock,
         W: DelayNs,
         F: NorFlash,
+        K: FnMut(),
     {
         info!("backpass anomaly: {} channels, {}", C, settings);
-        let Board { mut parts, flash, checkpoints, mut alive } = board;
+        let Board { mut parts, flash, checkpoints, mut alive, .. } = board;
         let mut store = begin(&mut parts, flash, checkpoints);
         let mut application = anomaly::Anomaly::new(ram, settings);
         application.start(&mut store, &mut tell_anomaly);
         loop {
             alive();
             application.step(&mut parts, &mut store, &mut tell_anomaly);
+        }
+    }
+
+    /// Learns from what comes over the serial line, for ever. Its LEDs are dark: a matrix that is shown takes time, in which bytes would be
+    /// missed.
+    pub fn run_stream<S, A, B, D, T, W, O, L, F, K>(
+        ram: &'static mut stream::Ram,
+        frames: &'static mut Frames<FRAME>,
+        board: Complete<S, A, B, D, T, W, O, F, K>,
+    ) -> !
+    where
+        D: Display,
+        W: DelayNs,
+        O: FnOnce() -> L,
+        L: Read + ReadReady + Write,
+        F: NorFlash,
+        K: FnMut(),
+    {
+        info!("backpass stream: {} baud", stream::BAUD);
+        let Board { mut parts, line, flash, checkpoints, mut alive } = board;
+        let mut store = begin(&mut parts, flash, checkpoints);
+        let mut server = stream::example(ram, frames);
+        server.start(&mut store, &mut tell_stream);
+        let mut line = line();
+        info!("ready");
+        loop {
+            alive();
+            server.step(&mut line, &mut store, &mut tell_stream);
         }
     }
 
@@ -173,6 +210,20 @@ mod run {
             Event::Fault(fault) => warn!("{}", Display2Format(&fault)),
             Event::SensorBack { missed } => info!("the sensor answers again; {} rows are missing", missed),
             Event::WindowRefused(_) | Event::UpdateRefused(_) => warn!("{}", event),
+        }
+    }
+
+    /// Not of samples: there are many, and the host is told.
+    pub fn tell_stream(event: stream::Event) {
+        use stream::{Event, Response};
+        match event {
+            Event::Resumed { observed } => info!("goes on after {} samples", observed),
+            Event::Fresh => info!("nothing was saved: starts afresh"),
+            Event::NotResumed(error) => warn!("starts afresh: {}", Display2Format(&error)),
+            Event::Answered(Response::Trained { .. } | Response::Predicted { .. } | Response::Evaluated { .. }) => {}
+            Event::Answered(Response::Refused(refusal)) => warn!("refused: {}", Display2Format(&refusal)),
+            Event::Answered(response) => info!("{}", response),
+            Event::Line(error) => warn!("the line: {}", error),
         }
     }
 }

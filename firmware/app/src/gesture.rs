@@ -7,7 +7,8 @@
 //! learns from each window once, along with windows that it remembers of all classes ([`Replay`]), so that what
 //! is learned now does not make it forget what it learned before. When A is released, all that was learned is saved to flash, and
 //! the device goes on from there after a reset, bit for bit. For a few seconds afterwards it rehearses: at each step it learns from
-//! windows that it remembers, and then saves once more. So a lesson of a few seconds is enough.
+//! windows that it remembers, and then saves once more. So a lesson of a few seconds is enough. A reset on the way begins the rehearsal
+//! anew.
 //!
 //! What goes wrong is told as an [`Event::Fault`] and shown by an LED, and the rest goes on: a sensor that does not answer or hangs, a
 //! button that is stuck, a flash that is full.
@@ -21,6 +22,7 @@ use backpass::{
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::InputPin;
 use embedded_storage::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 
 use crate::device::{
     Clock, Display, Face, Fault, Feed, Pace, Parts, Press, Pressed, PushButton, Reading, SaveError, Sensor, Sign,
@@ -76,7 +78,7 @@ impl<const C: usize, const K: usize, Q: Zero> Default for Ram<C, K, Q> {
 }
 
 /// What can be chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Settings {
     /// Microseconds from one row to the next.
@@ -231,7 +233,8 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
     /// Goes on from what is in flash, or starts afresh.
     pub fn start<F: NorFlash>(&mut self, store: &mut Store<F>, log: &mut dyn FnMut(Event)) {
         self.window.clear();
-        let loaded = store.load(&mut self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen));
+        let loaded = store
+            .load(&mut self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen, &mut self.rehearsals));
         let event = match loaded {
             Ok(_) if usize::from(self.chosen) < K => {
                 log(Event::Resumed { windows: self.windows() });
@@ -343,9 +346,9 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
                 self.window.clear();
                 log(Event::LessonEnds { class: self.chosen, windows });
                 if windows > 0 {
-                    self.save(store, log);
-                    // Without replay there is nothing to rehearse from.
+                    // Without replay there is nothing to rehearse from. Saved too: after a reset, all of them are made up for.
                     self.rehearsals = if self.settings.replayed > 0 { self.settings.rehearsals } else { 0 };
+                    self.save(store, log);
                 }
             }
             _ => {}
@@ -353,7 +356,8 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
     }
 
     fn save<F: NorFlash>(&mut self, store: &mut Store<F>, log: &mut dyn FnMut(Event)) {
-        let saved = store.save(&self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen));
+        let saved = store
+            .save(&self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen, &mut self.rehearsals));
         self.unsaved = saved.is_err();
         log(match saved {
             Ok(info) => Event::Saved { bytes: info.length },
@@ -496,7 +500,10 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
 
     /// How many bytes of flash the checkpoints need.
     pub fn flash_needed<F: NorFlash>(&mut self) -> u32 {
-        Store::<F>::needed(&self.learner, &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen))
+        Store::<F>::needed(
+            &self.learner,
+            &mut (&mut *self.past, &mut *self.scaler, &mut self.chosen, &mut self.rehearsals),
+        )
     }
 }
 

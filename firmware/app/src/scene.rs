@@ -6,15 +6,17 @@ use core::convert::Infallible;
 use core::fmt::{self, Write};
 
 use backpass::checkpoint::Store;
+use backpass::stream::Storage;
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, NoTable};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::{ErrorType, InputPin};
 use embedded_storage::nor_flash::NorFlash;
+use serde::{Deserialize, Serialize};
 
 use crate::device::{Clock, Display, Face, Parts, Sensor, SensorError};
 use crate::{anomaly, gesture, parameters_crc32};
 
-/// Channels of the sensor.
+/// The most channels of a sensor.
 pub const CHANNELS: usize = 6;
 /// Bytes of a moment on a line.
 pub const BYTES: usize = 1 + 4 * CHANNELS;
@@ -22,21 +24,106 @@ pub const BYTES: usize = 1 + 4 * CHANNELS;
 pub const END: [u8; BYTES] = [0xff; BYTES];
 /// Bytes of flash that the applications need.
 pub const FLASH: u32 = 1 << 17;
+/// Bytes of a scene on a line.
+pub const SCENE: usize = 128;
 
-/// How gestures are learned: from 10 rows a second.
-pub const GESTURE: gesture::Settings = gesture::Settings::at_rate(10);
-/// How anomalies are: from 25 rows a second, after 30 seconds.
-pub const ANOMALY: anomaly::Settings = anomaly::Settings::at_rate(25, 30);
+/// Which application is played.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Scene {
+    /// [`gesture`].
+    Gesture {
+        /// 3 or 6.
+        channels: u8,
+        /// 4 or 10.
+        classes: u8,
+        /// How it learns.
+        settings: gesture::Settings,
+    },
+    /// [`anomaly`].
+    Anomaly {
+        /// 3 or 6.
+        channels: u8,
+        /// How it learns.
+        settings: anomaly::Settings,
+    },
+}
 
-/// RAM of the gesture application.
-pub type GestureRam = gesture::Ram<CHANNELS, 4, gesture::Window6>;
-/// RAM of the anomaly application.
-pub type AnomalyRam = anomaly::Ram<CHANNELS, anomaly::Window6>;
+impl Scene {
+    /// As [postcard](https://postcard.jamesmunns.com/wire-format) has it, and zeros.
+    pub fn to_bytes(&self) -> [u8; SCENE] {
+        let mut bytes = [0; SCENE];
+        // There is room: a number takes no more than 10 bytes, and there are no more than 12.
+        let _ = postcard::to_slice(self, &mut bytes);
+        bytes
+    }
+
+    /// The scene in these bytes; `None` if there is none.
+    pub fn from_bytes(bytes: &[u8; SCENE]) -> Option<Self> {
+        postcard::take_from_bytes(bytes).ok().map(|(scene, _)| scene)
+    }
+}
+
+/// RAM of an application with 3 channels, with 6, and for gestures each with 4 and with 10 classes.
+#[derive(Debug)]
+pub struct Stage {
+    gesture_3_4: gesture::Ram<3, 4, gesture::Window3>,
+    gesture_3_10: gesture::Ram<3, 10, gesture::Window3>,
+    gesture_6_4: gesture::Ram<6, 4, gesture::Window6>,
+    gesture_6_10: gesture::Ram<6, 10, gesture::Window6>,
+    anomaly_3: anomaly::Ram<3, anomaly::Window3>,
+    anomaly_6: anomaly::Ram<6, anomaly::Window6>,
+}
+
+impl Stage {
+    /// All zeros, so that a static lies in `.bss`.
+    pub const fn new() -> Self {
+        Self {
+            gesture_3_4: gesture::Ram::new(),
+            gesture_3_10: gesture::Ram::new(),
+            gesture_6_4: gesture::Ram::new(),
+            gesture_6_10: gesture::Ram::new(),
+            anomaly_3: anomaly::Ram::new(),
+            anomaly_6: anomaly::Ram::new(),
+        }
+    }
+
+    /// Plays a scene, from what is in flash on; `None` if there is no such application.
+    pub fn play<F: NorFlash>(
+        &mut self,
+        scene: &Scene,
+        store: &mut Store<F>,
+        next: impl FnMut() -> Option<Moment>,
+    ) -> Option<Played> {
+        Some(match *scene {
+            Scene::Gesture { channels: 3, classes: 4, settings } => {
+                play_gesture(&mut self.gesture_3_4, settings, store, next)
+            }
+            Scene::Gesture { channels: 3, classes: 10, settings } => {
+                play_gesture(&mut self.gesture_3_10, settings, store, next)
+            }
+            Scene::Gesture { channels: 6, classes: 4, settings } => {
+                play_gesture(&mut self.gesture_6_4, settings, store, next)
+            }
+            Scene::Gesture { channels: 6, classes: 10, settings } => {
+                play_gesture(&mut self.gesture_6_10, settings, store, next)
+            }
+            Scene::Anomaly { channels: 3, settings } => play_anomaly(&mut self.anomaly_3, settings, store, next),
+            Scene::Anomaly { channels: 6, settings } => play_anomaly(&mut self.anomaly_6, settings, store, next),
+            _ => return None,
+        })
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// What the world is like in a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moment {
-    /// What the sensor measures.
+    /// What the sensor measures; of one with 3 channels, the first three.
     pub row: [f32; CHANNELS],
     /// Whether button A is held.
     pub button_a: bool,
@@ -78,15 +165,15 @@ pub struct Played {
     pub parameters_crc32: u32,
 }
 
-/// Plays the gesture application, from what is in flash on.
-pub fn play_gesture<F: NorFlash>(
-    ram: &mut GestureRam,
+fn play_gesture<const C: usize, const K: usize, Q: Storage<gesture::Input<C>>, F: NorFlash>(
+    ram: &mut gesture::Ram<C, K, Q>,
+    settings: gesture::Settings,
     store: &mut Store<F>,
     mut next: impl FnMut() -> Option<Moment>,
 ) -> Played {
     let (world, mut told) = (World::new(), Told::new());
     let mut parts = world.parts();
-    let mut application = gesture::Gesture::new(ram, GESTURE);
+    let mut application = gesture::Gesture::new(ram, settings);
     application.start(store, &mut |event| told.note(&event));
     while let Some(moment) = next() {
         world.0.set(moment);
@@ -95,15 +182,15 @@ pub fn play_gesture<F: NorFlash>(
     told.played(parameters_crc32(application.learner().params()))
 }
 
-/// Plays the anomaly application, from what is in flash on.
-pub fn play_anomaly<F: NorFlash>(
-    ram: &mut AnomalyRam,
+fn play_anomaly<const C: usize, Q: Storage<anomaly::Input<C>>, F: NorFlash>(
+    ram: &mut anomaly::Ram<C, Q>,
+    settings: anomaly::Settings,
     store: &mut Store<F>,
     mut next: impl FnMut() -> Option<Moment>,
 ) -> Played {
     let (world, mut told) = (World::new(), Told::new());
     let mut parts = world.parts();
-    let mut application = anomaly::Anomaly::new(ram, ANOMALY);
+    let mut application = anomaly::Anomaly::new(ram, settings);
     application.start(store, &mut |event| told.note(&event));
     while let Some(moment) = next() {
         world.0.set(moment);
@@ -158,13 +245,15 @@ impl World {
     }
 }
 
-impl Sensor<CHANNELS> for &World {
+impl<const C: usize> Sensor<C> for &World {
     fn start(&mut self) -> Result<(), SensorError> {
         Ok(())
     }
 
-    fn read(&mut self) -> Result<[f32; CHANNELS], SensorError> {
-        Ok(self.0.get().row)
+    fn read(&mut self) -> Result<[f32; C], SensorError> {
+        let mut row = [0.0; C];
+        row.iter_mut().zip(self.0.get().row).for_each(|(place, value)| *place = value);
+        Ok(row)
     }
 }
 
@@ -218,5 +307,35 @@ mod tests {
         let moment = Moment { row: [1.0, -2.5, 3.25, 0.0, -0.0, 1e-30], button_a: true, button_b: false };
         assert_eq!(Moment::from_bytes(&moment.to_bytes()), Some(moment));
         assert_eq!(Moment::from_bytes(&END), None);
+    }
+
+    #[test]
+    fn a_scene_survives_the_line_however_large_its_numbers() {
+        let largest = gesture::Settings {
+            period: u32::MAX,
+            updates: u32::MAX,
+            replayed: u32::MAX,
+            learning_rate: f32::MAX,
+            seed: u64::MAX,
+            longest_press: u32::MAX,
+            rehearsals: u32::MAX,
+        };
+        let gesture = Scene::Gesture { channels: 255, classes: 255, settings: largest };
+        let largest = anomaly::Settings {
+            period: u32::MAX,
+            learning_windows: u32::MAX,
+            updates: u32::MAX,
+            replayed: u32::MAX,
+            raise_after: u32::MAX,
+            end_after: u32::MAX,
+            drift_windows: u32::MAX,
+            seed: u64::MAX,
+            longest_press: u32::MAX,
+            ..anomaly::Settings::at_rate(25, 30)
+        };
+        for scene in [gesture, Scene::Anomaly { channels: 3, settings: largest }] {
+            assert_eq!(Scene::from_bytes(&scene.to_bytes()), Some(scene));
+        }
+        assert_eq!(Scene::from_bytes(&[0xff; SCENE]), None);
     }
 }

@@ -119,9 +119,27 @@ where
     L: Loss<N::Output, usize> + Copy,
     O: Optimizer,
 {
+    learner.initialize(plan.seed);
+    resume(learner, training, test, order, plan, log)
+}
+
+/// [`run`] from the parameters that are there, such as those of a checkpoint.
+pub fn resume<N, X, L, O>(
+    learner: &mut Learner<'_, N, X, L, O>,
+    training: &(impl Samples<X> + ?Sized),
+    test: &(impl Samples<X> + ?Sized),
+    order: &mut [u32],
+    plan: Plan,
+    log: &mut dyn FnMut(Event),
+) -> Option<Epoch>
+where
+    N: Layer<X, Output: Tensor>,
+    X: Tensor,
+    L: Loss<N::Output, usize> + Copy,
+    O: Optimizer,
+{
     let used = order.len().min(training.len());
     let (order, _) = order.split_at_mut_checked(used).unwrap_or_default();
-    learner.initialize(plan.seed);
     let mut rng = Rng::new(plan.seed.wrapping_add(1));
     for (index, place) in order.iter_mut().enumerate() {
         *place = index as u32;

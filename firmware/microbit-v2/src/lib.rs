@@ -10,17 +10,20 @@ use backpass_app::device::{Clock, Display, Matrix, Parts, Sensor, ShortCounter};
 use defmt_rtt as _;
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::InputPin;
+use embedded_io::{ErrorType, Read, ReadReady, Write};
 use embedded_storage::nor_flash::NorFlash;
 use microbit::board::{Buttons, I2CInternalPins};
-use microbit::gpio::DisplayPins;
+use microbit::gpio::{DisplayPins, UART_RX, UART_TX};
 use microbit::hal::clocks::Clocks;
 use microbit::hal::delay::Delay;
 use microbit::hal::nvmc::Nvmc;
+use microbit::hal::uarte::{self, Baudrate, Parity, Uarte, UarteRx, UarteTx};
 use microbit::hal::wdt::{self, Watchdog, count};
 use microbit::hal::{Timer, twim};
-use microbit::pac::WDT;
 use microbit::pac::twim0::frequency::FREQUENCY_A;
+use microbit::pac::{UARTE0, WDT};
 use panic_probe as _;
+use static_cell::ConstStaticCell;
 
 pub mod pins;
 
@@ -33,9 +36,50 @@ unsafe extern "C" {
     static _checkpoints_end: u8;
 }
 
+/// The serial line: both halves of the port. It holds some bytes that were not looked at yet.
+pub struct Line {
+    tx: UarteTx<UARTE0>,
+    rx: UarteRx<UARTE0>,
+}
+
+impl ErrorType for Line {
+    type Error = uarte::Error;
+}
+
+impl ReadReady for Line {
+    fn read_ready(&mut self) -> Result<bool, uarte::Error> {
+        self.rx.read_ready()
+    }
+}
+
+impl Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, uarte::Error> {
+        self.rx.read(buffer)
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, uarte::Error> {
+        self.tx.write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<(), uarte::Error> {
+        self.tx.flush()
+    }
+}
+
+/// The buffer of the sender. The HAL's `write` panics where it does not fill the buffer, so it is of one byte.
+static SENT: ConstStaticCell<[u8; 1]> = ConstStaticCell::new([0]);
+/// The buffer of the receiver.
+static RECEIVED: ConstStaticCell<[u8; 1]> = ConstStaticCell::new([0]);
+
+// The pins that the crate connects.
+const _: fn(pins::Tx, pins::Rx) -> (UART_TX, UART_RX) = |tx, rx| (tx, rx);
+
 /// The board, ready for an application. To be called once.
 pub fn start() -> Board<
     Parts<impl Sensor<3>, impl InputPin, impl InputPin, impl Display, impl Clock, impl DelayNs>,
+    impl FnOnce() -> Line,
     impl NorFlash,
     impl FnMut(),
 > {
@@ -83,6 +127,13 @@ pub fn start() -> Board<
             display,
             clock: ShortCounter::new(move || counter.read()),
             delay: Delay::new(board.SYST),
+        },
+        line: move || {
+            let port = Uarte::new(board.UARTE0, board.uart.into(), Parity::EXCLUDED, Baudrate::BAUD115200);
+            let Ok((tx, rx)) = port.split(SENT.take(), RECEIVED.take()) else {
+                defmt::panic!("the serial line cannot be set up")
+            };
+            Line { tx, rx }
         },
         flash: Nvmc::new(board.NVMC, storage),
         checkpoints: 0..size as u32,

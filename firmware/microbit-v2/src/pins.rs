@@ -2,6 +2,10 @@
 
 use microbit::hal::gpio::{Floating, Input, Output, PushPull, p0, p1};
 
+/// What the board sends over the serial line, to the debugger.
+pub type Tx = p0::P0_06<Output<PushPull>>;
+/// What it receives, from the debugger.
+pub type Rx = p1::P1_08<Input<Floating>>;
 /// The left button: low while it is held.
 pub type ButtonA = p0::P0_14<Input<Floating>>;
 /// The right button.

@@ -5,6 +5,7 @@
 use backpass_app::boards::Board;
 use backpass_app::device::sensors::{AccelFullScale, Mpu6050Sensor};
 use backpass_app::device::{Clock, Display, Leds, Parts, Sensor, ShortCounter};
+use backpass_app::stream::{BAUD, NbLine};
 use defmt_rtt as _;
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::InputPin;
@@ -16,6 +17,7 @@ use stm32f4xx_hal::i2c::{I2c, Mode};
 use stm32f4xx_hal::pac;
 use stm32f4xx_hal::prelude::*;
 use stm32f4xx_hal::rcc::Config;
+use stm32f4xx_hal::serial::{Config as SerialConfig, Serial};
 use stm32f4xx_hal::watchdog::IndependentWatchdog;
 
 pub mod pins;
@@ -34,9 +36,13 @@ unsafe extern "C" {
 /// The flash's registers, which the unlocked flash borrows.
 static REGISTERS: StaticCell<pac::FLASH> = StaticCell::new();
 
+/// The serial line. The HAL implements an older `embedded-io`, and that in part. The port holds one byte that was not looked at yet.
+pub type Line = NbLine<Serial<pac::USART2>>;
+
 /// The board, ready for an application. To be called once.
 pub fn start() -> Board<
     Parts<impl Sensor<6>, impl InputPin, impl InputPin, impl Display, impl Clock, impl DelayNs>,
+    impl FnOnce() -> Line,
     impl NorFlash,
     impl FnMut(),
 > {
@@ -50,6 +56,7 @@ pub fn start() -> Board<
 
     let (scl, sda): (pins::Scl, pins::Sda) = (b.pb8, b.pb9);
     let i2c = I2c::new(board.I2C1, (scl, sda), Mode::standard(100.kHz()), &mut rcc);
+    let (tx, rx): (pins::Tx, pins::Rx) = (a.pa2, a.pa3);
     let button_a: pins::ButtonA = c.pc13;
     let button_b: pins::ButtonB = a.pa10.into_pull_up_input();
     let class_1: pins::Class1 = b.pb5.into_push_pull_output();
@@ -76,6 +83,13 @@ pub fn start() -> Board<
             display: Leds { classes, fault },
             clock: ShortCounter::new(move || counter.now().ticks()),
             delay: core.SYST.delay(&rcc.clocks),
+        },
+        line: move || {
+            let config = SerialConfig::default().baudrate(BAUD.bps());
+            let Ok(port) = Serial::new(board.USART2, (tx, rx), config, &mut rcc) else {
+                defmt::panic!("the serial line cannot be set up")
+            };
+            NbLine::new(port)
         },
         // Never locked again: the range of the checkpoints is all that is written.
         flash: REGISTERS.init(board.FLASH).unlocked(),

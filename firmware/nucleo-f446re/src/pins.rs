@@ -1,7 +1,11 @@
 //! What is connected to which pin. The table in the README says the same, which a test compares.
 
-use stm32f4xx_hal::gpio::{Input, Output, PA5, PA8, PA9, PA10, PB5, PB8, PB9, PB10, PC13};
+use stm32f4xx_hal::gpio::{Input, Output, PA2, PA3, PA5, PA8, PA9, PA10, PB5, PB8, PB9, PB10, PC13};
 
+/// What the board sends over the serial line, to the debugger.
+pub type Tx = PA2<Input>;
+/// What it receives, from the debugger.
+pub type Rx = PA3<Input>;
 /// The data of the I2C bus.
 pub type Sda = PB9<Input>;
 /// The clock of the I2C bus.

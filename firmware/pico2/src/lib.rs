@@ -6,6 +6,7 @@ use backpass_app::boards::Board;
 use backpass_app::device::rom_flash::RomFlash;
 use backpass_app::device::sensors::{AccelFullScale, Mpu6050Sensor};
 use backpass_app::device::{Clock, Display, Leds, Parts, Sensor};
+use backpass_app::stream::BAUD;
 use defmt_rtt as _;
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::InputPin;
@@ -16,6 +17,7 @@ use rp235x_hal::clocks::init_clocks_and_plls;
 use rp235x_hal::fugit::{ExtU32, RateExtU32};
 use rp235x_hal::gpio::Pins;
 use rp235x_hal::timer::CopyableTimer0;
+use rp235x_hal::uart::{DataBits, Enabled, StopBits, UartConfig, UartPeripheral};
 use rp235x_hal::{Clock as _, I2C, Sio, Timer, Watchdog, pac};
 
 mod flash;
@@ -48,9 +50,13 @@ impl Clock for Time {
     }
 }
 
+/// The serial line. It holds 32 bytes that were not looked at yet.
+pub type Line = UartPeripheral<Enabled, pac::UART0, (pins::Tx, pins::Rx)>;
+
 /// The board, ready for an application. To be called once.
 pub fn start() -> Board<
     Parts<impl Sensor<6>, impl InputPin, impl InputPin, impl Display, impl Clock, impl DelayNs>,
+    impl FnOnce() -> Line,
     impl NorFlash,
     impl FnMut(),
 > {
@@ -73,6 +79,9 @@ pub fn start() -> Board<
     let (sda, scl): (pins::Sda, pins::Scl) = (pins.gpio4.reconfigure(), pins.gpio5.reconfigure());
     let clock = clocks.system_clock.freq();
     let i2c = I2C::i2c0(board.I2C0, sda, scl, 400.kHz(), &mut board.RESETS, clock);
+    let (tx, rx): (pins::Tx, pins::Rx) = (pins.gpio0.reconfigure(), pins.gpio1.reconfigure());
+    let peripheral_clock = clocks.peripheral_clock.freq();
+    let mut resets = board.RESETS;
     let button_a: pins::ButtonA = pins.gpio14.reconfigure();
     let button_b: pins::ButtonB = pins.gpio15.reconfigure();
     let class_1: pins::Class1 = pins.gpio10.reconfigure();
@@ -93,6 +102,12 @@ pub fn start() -> Board<
             display: Leds { classes, fault },
             clock: Time(timer),
             delay: timer,
+        },
+        line: move || {
+            let config = UartConfig::new(BAUD.Hz(), DataBits::Eight, None, StopBits::One);
+            let uart = UartPeripheral::new(board.UART0, (tx, rx), &mut resets).enable(config, peripheral_clock);
+            let Ok(uart) = uart else { defmt::panic!("the serial line cannot be set up") };
+            uart
         },
         // SAFETY: this is called once, checkpoints lie behind the program, and nothing starts the second core.
         flash: RomFlash(unsafe { flash::Chip::new() }),

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use backpass_app::anomaly::{Event, Settings};
 use backpass_app::device::Sign;
+use backpass_app::scene;
 use backpass_sim::report::{LiveReport, StreamChart, StreamCurve};
 use backpass_sim::world::CsvRecording;
 use backpass_sim::world::anomaly::{self, Moment, Outcome, Part, Scenario};
 use clap::Args;
 use serde_json::json;
 
+use super::beside::{Beside, Run};
 use super::gesture::SensorOption;
 use super::live::{Output, View, Watched};
 use super::screen::{Screen, thousands};
@@ -21,7 +23,9 @@ use super::screen::{Screen, thousands};
 #[command(after_help = "\
 The board runs the application of `backpass-app` that is flashed, through the published driver of its sensor. It learns from the first half of
 a recording of upright rows, done by one person with a smart watch. The test is the other half, and between its repetitions 8 seconds of each of six other
-exercises. At last another person goes on: what is normal has changed; the board notices, learns anew, and watches on.
+exercises. At last another person goes on: what is normal has changed; the board notices, learns anew, and watches on. With --machine the
+flashed image in QEMU then gets the same measurements, and must do the same, bit for bit: the exit code is 0 if so, 1 if not, and 2 if
+it could not be run.
 
 The baselines are the area under the ROC curve of the window's standard deviation, as it is, and of its distance from what it was while
 learning.
@@ -33,9 +37,12 @@ A CSV file has a header that names its columns, in any order, between commas, se
 What is normal at the beginning, at most the first quarter, is learned from; the rest is the test. An anomaly that lasts is
 learned as a new normal, unless there is --no-relearn.
 
+BACKPASS_FIRMWARE_TOOLCHAIN names a Rust toolchain with the thumb targets, if the default one has none.
+
 Examples:
   backpass-sim anomaly
   backpass-sim anomaly --person 3 --json
+  backpass-sim anomaly --machine mps2-an386
   backpass-sim anomaly --data machine.csv --rate 50 --learn 60")]
 pub(crate) struct Anomaly {
     /// Recording of your own instead of the built-in exercises; see below for its columns
@@ -59,6 +66,8 @@ pub(crate) struct Anomaly {
     /// Seed of the weights and of what is remembered
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    beside: Beside,
     #[command(flatten)]
     output: Output,
 }
@@ -87,12 +96,14 @@ impl Anomaly {
             relearn_on_drift: !self.no_relearn,
             ..Settings::at_rate(scenario.rate, self.learn)
         };
+        self.beside.check()?;
         self.output.prepare()?;
         let words: Vec<_> = [
             ("recording", source),
             ("sensor", format!("{}, {} rows a second", sensor.name(), scenario.rate)),
             ("learning", format!("{} seconds, {} windows", self.learn, settings.learning_windows)),
             ("seed", self.seed.to_string()),
+            ("board", self.beside.words()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec();
@@ -101,8 +112,12 @@ impl Anomaly {
             screen.line(format!("{name:<14} {value}"));
         }
         screen.line("");
-        let outcome = self.play(&scenario, sensor, settings, &mut screen)?;
+        let mut moments = Vec::new();
+        let outcome = self.play(&scenario, sensor, settings, &mut screen, &mut moments)?;
         print(&outcome, &screen);
+        let scene = anomaly::scene(sensor.board(), settings);
+        let run = Run { scene, moments, parameters_crc32: outcome.parameters_crc32 };
+        let identical = self.beside.compare(&run, &mut screen)?;
         if let Some(folder) = self.output.report() {
             for path in report(&outcome, words).write(folder)? {
                 screen.line(format!("wrote {}", path.display()));
@@ -130,6 +145,8 @@ impl Anomaly {
                 "drift_above_threshold_before": outcome.drift.begun.map(|_| before),
                 "drift_above_threshold_after": outcome.drift.learned.map(|_| after),
                 "false_drift": outcome.drift.false_alarm.is_some(),
+                "machine": self.beside.name(),
+                "identical": identical,
                 "seed": self.seed,
                 "ram_bytes": outcome.ram_bytes,
                 "checkpoint_bytes": outcome.checkpoint_bytes,
@@ -137,7 +154,7 @@ impl Anomaly {
                 "faults": outcome.faults,
             }));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if identical == Some(false) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
     fn play(
@@ -146,12 +163,14 @@ impl Anomaly {
         sensor: SensorOption,
         settings: Settings,
         screen: &mut Screen,
+        moments: &mut Vec<Option<scene::Moment>>,
     ) -> Result<Outcome, Box<dyn Error>> {
         let mut view = View::open(&self.output, "anomaly")?;
         if view.is_none() {
             screen.start(1000, "simulated time");
         }
         let outcome = anomaly::run(scenario, sensor.board(), settings, &mut |moment| {
+            moments.push(moment.given);
             for event in moment.events {
                 if let Some(line) = line(event) {
                     let line = format!("{:>7.1} s  {line}", moment.time.as_secs_f64());

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use backpass_app::gesture::{Event, Settings};
+use backpass_app::scene;
 use backpass_sim::report::{LiveReport, StreamChart, StreamCurve};
 use backpass_sim::world::gesture::{self, Moment, Outcome, Scenario};
 use backpass_sim::world::{BoardSensor, CsvRecording};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::beside::{Beside, Run};
 use super::live::{View, Watched};
 use super::screen::{Screen, thousands};
 
@@ -44,7 +46,8 @@ impl SensorOption {
 #[command(after_help = "\
 The board runs the application of `backpass-app` that is flashed, through the published driver of its sensor. A simulated person holds
 button A while a movement is taught, presses button B for the next class, and lets go to have it recognised. Every recording of the
-training half is seen once, in the order of the archive: one class after another.
+training half is seen once, in the order of the archive: one class after another. With --machine the flashed image in QEMU then gets the same
+measurements and buttons, and must do the same, bit for bit: the exit code is 0 if so, 1 if not, and 2 if it could not be run.
 
 A CSV file has a header that names its columns, in any order, between commas, semicolons or tabs:
   ax,ay,az        acceleration along x, y and z, in m/s2
@@ -53,9 +56,12 @@ A CSV file has a header that names its columns, in any order, between commas, se
   part            train or test (may be left out: then the first half of each class is taught)
 A class needs 32 rows one after another in either part, better some hundreds.
 
+BACKPASS_FIRMWARE_TOOLCHAIN names a Rust toolchain with the thumb targets, if the default one has none.
+
 Examples:
   backpass-sim gesture
   backpass-sim gesture --no-replay --json
+  backpass-sim gesture --machine mps2-an386
   backpass-sim gesture --data mine.csv --rate 25 --sensor lsm303agr")]
 pub(crate) struct Gesture {
     /// Recording of your own instead of BasicMotions; see below for its columns
@@ -73,6 +79,8 @@ pub(crate) struct Gesture {
     /// Seed of the weights and of what is remembered
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    beside: Beside,
     #[command(flatten)]
     output: super::live::Output,
 }
@@ -97,6 +105,7 @@ impl Gesture {
         if self.no_replay {
             settings.replayed = 0;
         }
+        self.beside.check()?;
         self.output.prepare()?;
         let words = self.words(&scenario, source, sensor, settings);
         let mut screen = Screen::new(self.output.quiet);
@@ -104,7 +113,8 @@ impl Gesture {
             screen.line(format!("{name:<14} {value}"));
         }
         screen.line("");
-        let outcome = self.play(&scenario, sensor, settings, &mut screen)?;
+        let mut moments = Vec::new();
+        let outcome = self.play(&scenario, sensor, settings, &mut screen, &mut moments)?;
         // What replay is worth: the same without.
         let without_replay = (!self.no_replay).then(|| {
             screen.start(1000, "the same without replay");
@@ -116,6 +126,9 @@ impl Gesture {
             outcome
         });
         print(&scenario, &outcome, without_replay.as_ref(), &screen);
+        let scene = gesture::scene(&scenario, sensor.board(), settings);
+        let run = Run { scene, moments, parameters_crc32: outcome.parameters_crc32 };
+        let identical = self.beside.compare(&run, &mut screen)?;
         if let Some(folder) = self.output.report() {
             let report = report(&scenario, &outcome, without_replay.as_ref(), words);
             for path in report.write(folder)? {
@@ -132,6 +145,8 @@ impl Gesture {
                 "windows": outcome.result().windows(),
                 "windows_learned": outcome.learned.len(),
                 "replay": !self.no_replay,
+                "machine": self.beside.name(),
+                "identical": identical,
                 "seed": self.seed,
                 "ram_bytes": outcome.ram_bytes,
                 "checkpoint_bytes": outcome.checkpoint_bytes,
@@ -139,7 +154,7 @@ impl Gesture {
                 "faults": outcome.faults,
             }));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if identical == Some(false) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
     fn words(
@@ -161,6 +176,7 @@ impl Gesture {
             ("recordings", format!("{lessons} taught once, in order; {tests} to be recognised")),
             ("sensor", format!("{}, {} rows a second", sensor.name(), scenario.rate)),
             ("replay", replay),
+            ("board", self.beside.words()),
             ("seed", self.seed.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -173,6 +189,7 @@ impl Gesture {
         sensor: SensorOption,
         settings: Settings,
         screen: &mut Screen,
+        moments: &mut Vec<Option<scene::Moment>>,
     ) -> Result<Outcome, Box<dyn Error>> {
         let mut view = View::open(&self.output, "gesture")?;
         if view.is_none() {
@@ -180,6 +197,7 @@ impl Gesture {
         }
         let (mut right, mut windows) = (0_u32, 0_u32);
         let outcome = gesture::run(scenario, sensor.board(), settings, &mut |moment| {
+            moments.push(moment.given);
             for event in moment.events {
                 if let (Event::Predicted { class, .. }, Some((truth, false))) = (event, moment.truth) {
                     right += u32::from(usize::from(*class) == truth);

@@ -2,10 +2,18 @@
 
 mod anomaly;
 mod bench;
+mod beside;
 mod board;
+mod budget;
+mod diagnose;
+mod explain;
+mod export;
 mod find_rate;
 mod gesture;
+mod import;
 mod live;
+mod models;
+mod new;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
@@ -40,6 +48,10 @@ enum Command {
     Sweep(sweep::Sweep),
     /// Run the digits application on an emulated board and compare every parameter with the host twin.
     Board(board::Board),
+    /// Say what a network needs, part by part, and which microcontroller has it.
+    Budget(budget::BudgetCommand),
+    /// Write a project for a board: a network that learns what comes over its serial line.
+    New(new::New),
     /// Count the instructions of training steps on emulated cores, and time them here.
     Bench(bench::Bench),
     /// Teach a simulated board gestures from real recordings, by its buttons, and test it.
@@ -48,6 +60,14 @@ enum Command {
     Anomaly(anomaly::Anomaly),
     /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
     Stream(stream::Stream),
+    /// Write out one training step of a small network: forward, chain rule, update, finite differences.
+    Explain(explain::Explain),
+    /// Find out why a network does not learn your data, and what to change.
+    Diagnose(diagnose::Diagnose),
+    /// Bring a model from PyTorch, Keras or ONNX to a board: as a checkpoint, an image or Rust.
+    Import(import::Import),
+    /// Open what a board learned in PyTorch, ONNX Runtime or Netron.
+    Export(export::Export),
     /// Try power cuts, bit flips, kills and bad input by the hundred thousand, and count what fails.
     Reliability(reliability::Reliability),
 }
@@ -60,10 +80,16 @@ impl Cli {
             Command::Seeds(seeds) => seeds.run(),
             Command::Sweep(sweep) => sweep.run(),
             Command::Board(board) => board.run(),
+            Command::Budget(budget) => budget.run(),
+            Command::New(new) => new.run(),
             Command::Bench(bench) => bench.run(),
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
+            Command::Explain(explain) => explain.run(),
+            Command::Diagnose(diagnose) => diagnose.run(),
+            Command::Import(import) => import.run(),
+            Command::Export(export) => export.run(),
             Command::Reliability(reliability) => reliability.run(),
         }
     }
@@ -110,5 +136,40 @@ mod tests {
         }
         assert_eq!(fraction("0"), Ok(0.0));
         assert!(fraction("1").is_err() && not_negative("-0.1").is_err());
+    }
+
+    /// The arguments of each command for this program in a page's code, in blocks of shell and in the text.
+    fn commands(page: &str) -> Vec<String> {
+        let page = page.replace("\\\n", " ");
+        let pieces = page.split(['\n', '`']);
+        pieces
+            .filter_map(|line| {
+                let rest = line.trim().strip_prefix("cargo run --release")?;
+                let rest = rest.strip_prefix(" -p backpass-sim").unwrap_or(rest);
+                rest.strip_prefix(" -- ").or_else(|| rest.trim().is_empty().then_some(""))
+            })
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn commands_of_the_book_are_understood() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let chapters = std::fs::read_dir(root.join("docs/src")).unwrap().map(|entry| entry.unwrap().path());
+        let mut parsed = 0;
+        for path in
+            chapters.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md"))
+        {
+            for line in commands(&std::fs::read_to_string(&path).unwrap()) {
+                let words = shlex::split(&line).unwrap_or_else(|| panic!("{}: {line}", path.display()));
+                let arguments = words.iter().map(String::as_str).take_while(|word| !["|", ">", "&&"].contains(word));
+                let result = Cli::try_parse_from(["backpass-sim"].into_iter().chain(arguments));
+                let is_fine =
+                    result.as_ref().err().is_none_or(|error| error.kind() == clap::error::ErrorKind::DisplayHelp);
+                assert!(is_fine, "{}: {line}\n{}", path.display(), result.unwrap_err());
+                parsed += 1;
+            }
+        }
+        assert!(parsed > 20, "only {parsed} commands were found");
     }
 }

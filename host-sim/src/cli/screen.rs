@@ -61,6 +61,12 @@ impl Screen {
         self.bar.set_message(message);
     }
 
+    /// Progress towards a length that is known only now.
+    pub(crate) fn progress_of(&self, position: u64, length: u64) {
+        self.bar.set_length(length);
+        self.bar.set_position(position);
+    }
+
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use backpass_app::gesture::HOP;
-use backpass_app::stream::CHANNELS;
+use backpass_app::stream::{BAUD, CHANNELS};
 use backpass_sim::board::{self, Image, Machine, Profile, Program};
 use backpass_sim::devices::LineFaults;
-use backpass_sim::link::{Client, Faulty, Line, Twin, TwinMemory};
+use backpass_sim::link::{Client, Faulty, Line, Port, Twin, TwinMemory};
 use backpass_sim::report::{LiveReport, StreamChart, StreamCurve};
 use backpass_sim::world::CsvRecording;
 use backpass_sim::world::gesture::{self, Scenario};
@@ -20,20 +20,28 @@ use serde_json::json;
 use super::live::{View, Watched};
 use super::screen::{Screen, thousands};
 
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// The same on a serial port: a window takes 40 ms on the line, and up to 75 ms in the slowest core.
+const PORT_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Options of `stream`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The board runs the application `stream` of `backpass-app`: every window of a recording is sent over its serial line as a sample with its class;
-the board predicts, learns, and answers with prediction, loss and counters. Then it is tested, and saves a checkpoint. Without --machine
-the board is its twin on this computer, with --machine the flashed image in QEMU: both end with the same parameters, whatever the line loses.
+the board predicts, learns, and answers with prediction, loss and counters. Then it is tested, and saves a checkpoint. The board is its twin
+on this computer, with --machine the flashed image in QEMU, with --port a real board that runs `stream`: all end with the same parameters,
+whatever the line loses. A board begins afresh: what it had learned before is lost.
 
 A CSV file has the columns of `gesture --data`: ax,ay,az, if there is a gyroscope gx,gy,gz, label, and part if you like.
+The exit code is 0 if an emulated or real board ends with the bits of the twin, 1 if not, and 2 if it could not be run.
 BACKPASS_FIRMWARE_TOOLCHAIN names a Rust toolchain with the thumb targets, if the default one has none.
 
 Examples:
   backpass-sim stream
   backpass-sim stream --lose 0.05 --damage 0.05
   backpass-sim stream --machine mps2-an386 --passes 1
+  backpass-sim stream --port /dev/ttyACM0
   backpass-sim stream --data mine.csv --json")]
 pub(crate) struct Stream {
     /// Recording of your own instead of BasicMotions; see below for its columns
@@ -42,6 +50,12 @@ pub(crate) struct Stream {
     /// Run the flashed image on this emulated board instead of the twin [default: the twin]
     #[arg(long, value_enum)]
     machine: Option<Machine>,
+    /// Ask a real board on this serial port (/dev/ttyACM0, COM3) instead of the twin
+    #[arg(long, value_name = "NAME", conflicts_with = "machine")]
+    port: Option<String>,
+    /// Bits a second on the serial port
+    #[arg(long, value_name = "RATE", default_value_t = BAUD, requires = "port", value_parser = clap::value_parser!(u32).range(300..=4_000_000))]
+    baud: u32,
     /// Share of the frames that the line loses, each way
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
     lose: f32,
@@ -88,18 +102,28 @@ impl Stream {
         }
         let faults =
             LineFaults { lose: self.lose, damage: self.damage, duplicate: self.duplicate, reorder: self.reorder };
-        let outcome = match self.machine {
-            None => {
+        let outcome = match (self.machine, &self.port) {
+            (None, None) => {
                 let mut memory = TwinMemory::new();
-                let line = Faulty::new(Twin::new(&mut memory), faults, self.seed);
-                self.play(Client::connect(line)?, &scenario, &windows, &mut screen)?
+                let mut client = Client::connect(Faulty::new(Twin::new(&mut memory), faults, self.seed))?;
+                client.set_patience(PATIENCE, 200);
+                self.play(client, &scenario, &windows, &mut screen)?
             }
-            Some(machine) => {
+            (_, Some(name)) => {
+                let port = Port::open(name, self.baud)?;
+                screen.wait(format!("asking the board on {name}"));
+                let mut client = Client::connect_with(Faulty::new(port, faults, self.seed), PORT_PATIENCE, 10)?;
+                // A large sector takes seconds to erase, in which the board hears nothing.
+                client.set_patience(PORT_PATIENCE, 60);
+                self.play(client, &scenario, &windows, &mut screen)?
+            }
+            (Some(machine), None) => {
                 screen.wait(format!("building the firmware for {}", machine.target()));
                 let image = board::build(Image::Stream, machine, Profile::Release, &board::firmware_folder())?;
                 let program = Program::load(&image)?;
                 let (emulation, line) = program.start_with_serial_line(machine, None)?;
-                let client = Client::connect(Faulty::new(line, faults, self.seed))?;
+                let mut client = Client::connect(Faulty::new(line, faults, self.seed))?;
+                client.set_patience(PATIENCE, 200);
                 let outcome = self.play(client, &scenario, &windows, &mut screen)?;
                 // Its program has no end.
                 drop(emulation);
@@ -107,6 +131,10 @@ impl Stream {
             }
         };
         print(&scenario, &outcome, &screen);
+        let identical = match self.is_twin() {
+            true => None,
+            false => Some(self.compare(&scenario, &windows, &outcome, &screen)?),
+        };
         if let Some(folder) = self.output.report() {
             for path in report(&scenario, &outcome, words).write(folder)? {
                 screen.line(format!("wrote {}", path.display()));
@@ -118,7 +146,9 @@ impl Stream {
                 "accuracy": outcome.accuracy(),
                 "windows": outcome.windows(),
                 "windows_learned": outcome.learned.len(),
-                "machine": self.machine.map_or("twin", Machine::name),
+                "machine": self.port.is_none().then(|| self.machine.map_or("twin", Machine::name)),
+                "port": self.port,
+                "identical": identical,
                 "seed": self.seed,
                 "parameters_crc32": format!("{:08x}", outcome.parameters_crc32),
                 "checkpoint_bytes": outcome.checkpoint_bytes,
@@ -131,13 +161,48 @@ impl Stream {
                 "repeated": outcome.repeated,
             }));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if identical == Some(false) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    const fn is_twin(&self) -> bool {
+        self.machine.is_none() && self.port.is_none()
+    }
+
+    /// Plays the same in the twin, over a good line; whether all that the board said and learned is the same.
+    fn compare(
+        &self,
+        scenario: &Scenario,
+        windows: &Windows,
+        outcome: &Outcome,
+        screen: &Screen,
+    ) -> Result<bool, Box<dyn Error>> {
+        let mut memory = TwinMemory::new();
+        let mut client = Client::connect(Twin::new(&mut memory))?;
+        let twin = stream::run(&mut client, windows, scenario.classes.len(), self.passes, self.seed, &mut |_| {})?;
+        let first = outcome.learned.iter().zip(&twin.learned).position(|(board, twin)| board != twin);
+        let same_parameters = outcome.parameters_crc32 == twin.parameters_crc32;
+        let identical = first.is_none() && same_parameters && outcome.confusion == twin.confusion;
+        screen.line(if identical {
+            "identical: predictions, losses and parameters have the same bits on the board and in the twin".to_owned()
+        } else {
+            let first = first.map_or_else(
+                || "no loss".to_owned(),
+                |index| format!("the first of the losses is that of window {}", index + 1),
+            );
+            format!(
+                "NOT identical: the parameters of the twin have CRC-32 {:08x}; {first} differs",
+                twin.parameters_crc32
+            )
+        });
+        Ok(identical)
     }
 
     fn words(&self, scenario: &Scenario, windows: &Windows, source: String) -> Vec<(String, String)> {
-        let board = self.machine.map_or("the twin on this computer".to_owned(), |machine| {
-            format!("{machine} ({}), emulated by QEMU", machine.core())
-        });
+        let board = match (self.machine, &self.port) {
+            (Some(machine), _) => format!("{machine} ({}), emulated by QEMU", machine.core()),
+            (None, Some(port)) => format!("on the serial port {port}, {} baud", self.baud),
+            (None, None) => "the twin on this computer".to_owned(),
+        };
         let percent = |share: f32| 100.0 * share;
         [
             ("recording", source),
@@ -170,7 +235,6 @@ impl Stream {
         windows: &Windows,
         screen: &mut Screen,
     ) -> Result<Outcome, Box<dyn Error>> {
-        client.set_patience(Duration::from_millis(300), 200);
         let mut view = View::open(&self.output, "stream")?;
         let total = windows.training.len() * self.passes as usize + windows.test.len();
         if view.is_none() {

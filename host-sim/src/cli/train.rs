@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use backpass_app::digits;
 use backpass_app::session::Event;
+use backpass_sim::formats::{Model, checkpoint};
+use backpass_sim::network::Network;
 use backpass_sim::sweep::{Descent, Rule, Width};
 use backpass_sim::{Dataset, Outcome, Plan};
 use clap::Args;
@@ -46,13 +48,22 @@ pub(crate) struct Training {
 
 /// Options of `train`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  backpass-sim train --optimizer adam --epochs 40 --seed 3 --report my-report")]
+#[command(after_help = "\
+Examples:
+  backpass-sim train --optimizer adam --epochs 40 --seed 3 --report my-report
+  backpass-sim train --load imported.bin --epochs 5 --save learned.bin")]
 pub(crate) struct Train {
     #[command(flatten)]
     training: Training,
     /// Seed of the weights and of the order of the samples; the same seed gives the same bits
     #[arg(long, default_value_t = digits::PLAN.seed)]
     seed: u64,
+    /// Begin with the parameters of this checkpoint or image, such as one that `import` has made
+    #[arg(long, value_name = "FILE")]
+    load: Option<PathBuf>,
+    /// Write what was learned as a checkpoint, for a board or `export`; its moments are zero
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
     /// Folder of the report: report.html and learning-curve.png
     #[arg(long, value_name = "DIR", default_value = "report")]
     report: PathBuf,
@@ -78,6 +89,17 @@ impl Training {
 
     /// Trains with one seed.
     pub(crate) fn run(&self, data: &Dataset<digits::Input>, seed: u64, log: &mut dyn FnMut(&Event)) -> Outcome {
+        self.run_from(None, data, seed, log).0
+    }
+
+    /// Trains from these parameters, or from new ones; gives those at the end too.
+    fn run_from(
+        &self,
+        start: Option<&[f32]>,
+        data: &Dataset<digits::Input>,
+        seed: u64,
+        log: &mut dyn FnMut(&Event),
+    ) -> (Outcome, Vec<f32>) {
         let descent = Descent {
             rule: self.optimizer,
             learning_rate: self.learning_rate(),
@@ -85,7 +107,24 @@ impl Training {
             weight_decay: self.weight_decay,
         };
         let plan = Plan { epochs: self.epochs, batch: self.batch, seed };
-        descent.train(self.width, plan, data, log)
+        descent.train_from(start, self.width, plan, data, log)
+    }
+
+    /// The network in words that `formats` reads.
+    fn network(&self) -> Result<Network, Box<dyn Error>> {
+        Ok(format!("64 dense({}) relu dense({})", self.width, digits::CLASSES).parse()?)
+    }
+
+    /// The rule of a checkpoint.
+    fn checkpoint_rule(&self) -> checkpoint::Rule {
+        match self.optimizer {
+            Rule::Sgd => checkpoint::Rule::Sgd,
+            Rule::Momentum | Rule::Nesterov => checkpoint::Rule::Momentum,
+            Rule::Adam => checkpoint::Rule::Adam,
+            Rule::RmsProp => checkpoint::Rule::RmsProp,
+            Rule::Lion => checkpoint::Rule::Lion,
+            Rule::Adagrad => checkpoint::Rule::Adagrad,
+        }
     }
 
     fn learning_rate(&self) -> f32 {
@@ -127,6 +166,8 @@ impl Train {
         let data = self.training.data()?;
         let mut settings = self.training.settings(&data);
         settings.push(("seed".to_owned(), self.seed.to_string()));
+        let network = self.training.network()?;
+        let start = self.load.as_ref().map(|path| super::models::load(path, &network)).transpose()?;
         if !self.no_report {
             prepare(&self.report)?;
         }
@@ -136,7 +177,7 @@ impl Train {
             screen.line(format!("{name:<14} {value}"));
         }
         screen.line("\nepoch   training loss   test loss   test accuracy");
-        let outcome = self.train(&data, &mut screen);
+        let (outcome, end) = self.train(start.map(|(model, _)| model.flat()).as_deref(), &data, &mut screen);
         screen.finish();
         screen.line(format!("\n{}\n\n{}", confusion(&outcome), memory(&outcome)));
         let microseconds = outcome.step_time.as_secs_f64() * 1e6;
@@ -150,6 +191,11 @@ impl Train {
         screen.line(format!("parameters: CRC-32 {:08x}", outcome.parameters_crc32));
         screen.line(format!("test accuracy: {:.2} %", 100.0 * outcome.test_accuracy()));
 
+        if let Some(path) = &self.save {
+            let image = checkpoint::write(&Model::from_flat(network, &end)?, self.training.checkpoint_rule());
+            std::fs::write(path, image).map_err(|error| format!("{}: {error}", path.display()))?;
+            screen.line(format!("wrote {}", path.display()));
+        }
         if !self.no_report {
             let mut report = outcome.report(format!("Digits: 64-{}-10", self.training.width));
             report.settings = settings;
@@ -163,11 +209,11 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn train(&self, data: &Dataset<digits::Input>, screen: &mut Screen) -> Outcome {
+    fn train(&self, start: Option<&[f32]>, data: &Dataset<digits::Input>, screen: &mut Screen) -> (Outcome, Vec<f32>) {
         let samples = data.training.len() as u64;
         screen.start(samples * u64::from(self.training.epochs), "training");
         let screen = &*screen;
-        self.training.run(data, self.seed, &mut |event| match *event {
+        self.training.run_from(start, data, self.seed, &mut |event| match *event {
             Event::Trained { epoch, seen, loss, .. } => {
                 screen.progress(u64::from(epoch - 1) * samples + u64::from(seen), format!("loss {loss:.4}"));
             }

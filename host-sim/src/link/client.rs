@@ -95,11 +95,19 @@ pub struct Client<L> {
 }
 
 impl<L: Line> Client<L> {
-    /// Begins a session.
+    /// Begins a session; waits 300 ms for an answer, and asks 100 times.
     ///
     /// # Errors
     /// [`LinkError`].
     pub fn connect(line: L) -> Result<Self, LinkError> {
+        Self::connect_with(line, Duration::from_millis(300), 100)
+    }
+
+    /// Begins a session with this patience, which [`set_patience`](Self::set_patience) changes.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub fn connect_with(line: L, timeout: Duration, tries: u32) -> Result<Self, LinkError> {
         let empty = Hello {
             version: 0,
             fingerprint: 0,
@@ -117,8 +125,8 @@ impl<L: Line> Client<L> {
             session: 1,
             number: 0,
             board: Board(empty),
-            timeout: Duration::from_millis(300),
-            tries: 100,
+            timeout,
+            tries,
             repeated: 0,
         };
         // Ends what was on the line.

@@ -1,4 +1,5 @@
-//! The host's end of a serial line to a board that runs [`backpass_app::stream`].
+//! The host's end of a serial line to a board that runs [`backpass_app::stream`]: its [`Twin`], an emulated board's TCP stream, or a real
+//! board on a [`Port`].
 //!
 //! ```
 //! use backpass_sim::link::{Client, Twin, TwinMemory};
@@ -14,6 +15,7 @@
 //! ```
 
 mod client;
+mod port;
 mod twin;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -21,6 +23,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 pub use client::{Board, Client, LinkError, Trained};
+pub use port::{Port, PortError};
 pub use twin::{Twin, TwinMemory};
 
 use crate::devices::{FaultyChannel, LineFaults};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Shape;
 use super::parameter::{Parameter, Role};
-use super::window::{Arguments, Window};
+use super::window::{Arguments, Padding, Window};
 
 /// An activation function, in place of its input or beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -216,11 +216,16 @@ impl Layer {
             Self::Depthwise { window, .. } => windowed(window, channels),
             Self::MaxPool { window } | Self::AveragePool { window } => {
                 let output = windowed(window, channels)?;
-                for (axis, (length, pooled)) in positions.iter().zip(output.positions()).enumerate() {
-                    let implied = window.implied(axis, *length, *pooled);
-                    if matches!(self, Self::MaxPool { .. }) && implied != Some(window.before(axis, *length, *pooled)) {
-                        return Err("a max pool has no padding of its own choice: use padding=same, or none".into());
-                    }
+                let plain = Window { padding: Padding::Valid, ..*window };
+                let is_plain = || {
+                    let before = positions.iter().zip(output.positions()).enumerate();
+                    plain.output(positions).is_ok_and(|plain| plain == output.positions())
+                        && before.into_iter().all(|(axis, (input, output))| window.before(axis, *input, *output) == 0)
+                };
+                if matches!(self, Self::MaxPool { .. }) && !is_plain() {
+                    return Err(
+                        "a max pool has no padding: leave it out, or choose lengths that its windows fit".into()
+                    );
                 }
                 Ok(output)
             }

@@ -5,6 +5,7 @@
 
 pub mod layer;
 pub mod line;
+pub mod model;
 pub mod parameter;
 pub mod rust;
 pub mod window;

@@ -56,6 +56,10 @@ impl Stage {
                 format!("{name}::new(){}", self.padding(window))
             }
             Layer::Activation(Activation::LeakyRelu { slope }) => format!("{name} {{ slope: {slope:?} }}"),
+            // These have settings.
+            Layer::Activation(Activation::Elu | Activation::Selu | Activation::Softplus | Activation::HardSigmoid) => {
+                format!("{name}::new()")
+            }
             Layer::Dropout { rate } => format!("{name}::new({rate:?})"),
             Layer::BatchNorm { epsilon } => format!("{name} {{ epsilon: {epsilon:?}, ..{name}::new() }}"),
             Layer::LayerNorm { epsilon } => format!("{name} {{ epsilon: {epsilon:?} }}"),

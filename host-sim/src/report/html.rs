@@ -26,13 +26,18 @@ pub(super) fn page(report: &TrainingReport, charts: &str) -> String {
 
 /// A page of its own with a heading, whose title is escaped.
 pub(super) fn document(kind: &str, title: &str, sections: &str) -> String {
+    document_with(kind, title, "", sections)
+}
+
+/// The same with more styles.
+pub(super) fn document_with(kind: &str, title: &str, style: &str, sections: &str) -> String {
     // The policy makes the browser hold to what the page promises: nothing is loaded from anywhere.
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
-         <title>{title}</title><style>\n{STYLE}</style></head>\n\
+         <title>{title}</title><style>\n{STYLE}{style}</style></head>\n\
          <body><main><header><p>{kind}</p><h1>{title}</h1></header>\n{sections}\
          <footer>Written by backpass-sim.</footer></main></body></html>\n"
     )

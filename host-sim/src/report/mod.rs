@@ -3,11 +3,13 @@
 mod axis;
 mod chart;
 mod draw;
+mod graph;
 mod html;
 mod image;
 mod live;
 mod matrix;
 mod output;
+mod step;
 mod sweep;
 mod text;
 

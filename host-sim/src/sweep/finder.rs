@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_suggested_rate_trains_and_the_diverging_one_does_not() {
+    fn the_suggested_rate_trains_and_twice_the_diverging_one_does_not() {
         let data = Dataset::digits();
         let search = RateSearch { batch: 8, epochs: 2, lowest: 1e-5, highest: 10.0, ..search() };
         let curve = search.run(&data.training).unwrap();
@@ -271,7 +271,8 @@ mod tests {
             Descent::new(Rule::Sgd, rate).train(Width::W16, plan, &data, &mut |_| {}).test_accuracy()
         };
         assert!(accuracy(suggested) > 0.85, "{suggested}: {}", accuracy(suggested));
-        assert!(accuracy(diverges) < 0.6, "{diverges}: {}", accuracy(diverges));
+        let high = 2.0 * diverges;
+        assert!(accuracy(high) < 0.5, "{high}: {}", accuracy(high));
         assert_eq!(search.run(&data.training).unwrap(), curve);
     }
 

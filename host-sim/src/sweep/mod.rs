@@ -262,7 +262,7 @@ impl<'d> Halves<'d> {
         };
         let descent = Descent::new(optimizer, learning_rate);
         let plan = Plan { epochs, batch, seed };
-        let (outcome, right) = descent.train_and_test(width, plan, data, unseen, &mut |_| {});
+        let (outcome, right) = descent.train_and_test(width, plan, data, unseen);
         let diagonal = outcome.confusion.iter().enumerate().filter_map(|(class, row)| row.get(class));
         let tested = Score { right: diagonal.sum(), of: data.test.len() as u32 };
         let (validation, test) = match learned {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use backpass::{Adagrad, Adam, CrossEntropy, Lion, Momentum, Optimizer, RmsProp, Sgd, Tensor};
+use backpass::{Adagrad, Adam, CrossEntropy, Lion, Momentum, Optimizer, Params, RmsProp, Sgd, Tensor};
 use backpass_app::digits::{Input, Network, OPTIMIZER};
 use backpass_app::session::{Event, Plan};
 use clap::ValueEnum;
@@ -200,7 +200,21 @@ impl Descent {
 
     /// Trains a 64-`width`-10 network, telling `log` what happens.
     pub fn train(self, width: Width, plan: Plan, data: &Dataset<Input>, log: &mut dyn FnMut(&Event)) -> Outcome {
-        self.train_and_test(width, plan, data, &[], log).0
+        self.train_from(None, width, plan, data, log).0
+    }
+
+    /// [`train`](Self::train) from these parameters, in the network's order, or from new ones; gives those at the end too.
+    pub fn train_from(
+        self,
+        start: Option<&[f32]>,
+        width: Width,
+        plan: Plan,
+        data: &Dataset<Input>,
+        log: &mut dyn FnMut(&Event),
+    ) -> (Outcome, Vec<f32>) {
+        let visitor = Train { learning_rate: self.learning_rate, start, plan, data, unseen: &[], log };
+        let trained = self.with_types(width, visitor);
+        (trained.outcome, trained.end)
     }
 
     /// [`train`](Self::train); then counts how many of the samples `unseen` are classified rightly.
@@ -210,32 +224,54 @@ impl Descent {
         plan: Plan,
         data: &Dataset<Input>,
         unseen: &[(Input, usize)],
-        log: &mut dyn FnMut(&Event),
     ) -> (Outcome, u32) {
-        self.with_types(width, Train { learning_rate: self.learning_rate, plan, data, unseen, log })
+        let (learning_rate, log) = (self.learning_rate, &mut |_: &Event| {});
+        let trained = self.with_types(width, Train { learning_rate, start: None, plan, data, unseen, log });
+        (trained.outcome, trained.right)
     }
 }
 
 struct Train<'a> {
     learning_rate: f32,
+    start: Option<&'a [f32]>,
     plan: Plan,
     data: &'a Dataset<Input>,
     unseen: &'a [(Input, usize)],
     log: &'a mut dyn FnMut(&Event),
 }
 
-impl Visitor for Train<'_> {
-    type Output = (Outcome, u32);
+struct Trained {
+    outcome: Outcome,
+    /// How many of the unseen samples were classified rightly.
+    right: u32,
+    /// The parameters.
+    end: Vec<f32>,
+}
 
-    fn visit<const WIDTH: usize, O: Optimizer + Clone>(self, optimizer: impl Fn(f32) -> O) -> (Outcome, u32) {
+impl Visitor for Train<'_> {
+    type Output = Trained;
+
+    fn visit<const WIDTH: usize, O: Optimizer + Clone>(self, optimizer: impl Fn(f32) -> O) -> Trained {
         let network = Network::<WIDTH>::default();
         let mut simulation = Simulation::new(network, CrossEntropy, optimizer(self.learning_rate), self.plan);
-        let outcome = simulation.run_with(self.data, self.log);
+        let outcome = match self.start {
+            None => simulation.run_with(self.data, self.log),
+            Some(start) => {
+                let mut values = start.iter().copied();
+                Params::visit_mut([simulation.learner().params_mut()], None, &mut |_, [slice]| {
+                    slice.iter_mut().zip(&mut values).for_each(|(to, from)| *to = from);
+                });
+                simulation.resume_with(self.data, self.log)
+            }
+        };
         let mut learner = simulation.learner();
         let is_right = |(sample, class): &&(Input, usize)| {
             learner.evaluate(sample, class).is_ok_and(|(_, output)| output.argmax() == *class)
         };
-        (outcome, self.unseen.iter().filter(is_right).count() as u32)
+        let right = self.unseen.iter().filter(is_right).count() as u32;
+        let mut end = Vec::new();
+        learner.params().visit(None, &mut |_, values| end.extend_from_slice(values));
+        Trained { outcome, right, end }
     }
 }
 
@@ -272,7 +308,7 @@ mod tests {
             // Not all pairs: the widths go round.
             for width in Width::ALL.iter().skip(1).step_by(2 + index % 3) {
                 let descent = Descent::new(*rule, rule.learning_rate());
-                let (outcome, right) = descent.train_and_test(*width, plan, &data, &data.test, &mut |_| {});
+                let (outcome, right) = descent.train_and_test(*width, plan, &data, &data.test);
                 assert!(outcome.test_accuracy() > 0.6, "{rule} {width}: {}", outcome.test_accuracy());
                 assert_eq!(f32::from(u16::try_from(right).unwrap()) / 100.0, outcome.test_accuracy());
             }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use backpass::stream::Storage;
 use backpass_app::anomaly::{Anomaly, Event, HOP, Input, ROWS, Ram, Settings, Window3, Window6};
 use backpass_app::device::{Face, Sensor};
-use backpass_app::{parameters_crc32, scene};
+use backpass_app::parameters_crc32;
+use backpass_app::scene::{self, Scene};
 
 use crate::world::board::{Board, BoardSensor};
+use crate::world::given::noted;
 use crate::world::recordings::{self, SHOULDER_EXERCISES_RATE};
 
 /// What the sensor feels, in order.
@@ -57,6 +59,8 @@ pub struct Moment<'a> {
     pub face: Face,
     /// The LEDs that are lit.
     pub leds: [[bool; 5]; 5],
+    /// What the application was given by its sensor; `None` if it could not be read.
+    pub given: Option<scene::Moment>,
 }
 
 /// A window that the application has seen.
@@ -245,7 +249,7 @@ pub fn run(
 }
 
 fn play<S: Sensor<C>, const C: usize, Q: Storage<Input<C>>>(
-    mut board: Board<S>,
+    board: Board<S>,
     scenario: &Scenario,
     settings: Settings,
     watch: &mut dyn FnMut(&Moment<'_>),
@@ -254,7 +258,9 @@ fn play<S: Sensor<C>, const C: usize, Q: Storage<Input<C>>>(
     board.motion.extend(script.iter().map(|(motion, _)| *motion));
     let mut ram = Box::new(Ram::<C, Q>::new());
     let mut anomaly = Anomaly::new(&mut ram, settings);
-    anomaly.start(&mut board.store, &mut |_| {});
+    let (mut parts, last_row) = noted(board.parts);
+    let mut store = board.store;
+    anomaly.start(&mut store, &mut |_| {});
     let mut outcome = Outcome {
         windows: Vec::new(),
         drift: Drift::default(),
@@ -278,7 +284,7 @@ fn play<S: Sensor<C>, const C: usize, Q: Storage<Input<C>>>(
         }
         events.clear();
         let learning = anomaly.is_learning();
-        anomaly.step(&mut board.parts, &mut board.store, &mut |event| events.push(event));
+        anomaly.step(&mut parts, &mut store, &mut |event| events.push(event));
         for event in &events {
             if let Event::Learned { error } | Event::Watched { error, .. } = *event {
                 let rows = &script[(index + 1).saturating_sub(ROWS)..=index];
@@ -309,6 +315,7 @@ fn play<S: Sensor<C>, const C: usize, Q: Storage<Input<C>>>(
             threshold: anomaly.threshold(),
             face: *anomaly.face(),
             leds: board.leds.seen(),
+            given: last_row.get().map(|row| scene::Moment { row, button_a: false, button_b: false }),
         });
         // After the drift: what was learned anew is watched as long as it took to notice.
         if let Some(learned) = outcome.drift.learned {
@@ -381,11 +388,10 @@ fn script(scenario: &Scenario, settings: Settings) -> Vec<([f32; 6], Part)> {
     script
 }
 
-/// A scenario as moments to be [played](backpass_app::scene), row by row: what the sensor feels is what it measures.
+/// The scene of a scenario: what an emulated board is told before it [plays](crate::board::scene::play) the moments of a run.
 #[must_use]
-pub fn moments(scenario: &Scenario, settings: Settings) -> Vec<scene::Moment> {
-    let moment = |(row, _)| scene::Moment { row, button_a: false, button_b: false };
-    script(scenario, settings).into_iter().map(moment).collect()
+pub const fn scene(sensor: BoardSensor, settings: Settings) -> Scene {
+    Scene::Anomaly { channels: sensor.channels(), settings }
 }
 
 /// The people in [`shoulder_exercises`](recordings::shoulder_exercises).

@@ -22,6 +22,17 @@ pub enum BoardSensor {
     Lsm303agr,
 }
 
+impl BoardSensor {
+    /// How many channels it has.
+    #[must_use]
+    pub const fn channels(self) -> u8 {
+        match self {
+            Self::Mpu6050 => 6,
+            Self::Lsm303agr => 3,
+        }
+    }
+}
+
 /// The parts that an application is given, as it would be on a board.
 pub type BoardParts<S> = Parts<S, Button, Button, Matrix<MatrixPin, MatrixPin>, Clock, Clock>;
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 use backpass::stream::Storage;
 use backpass_app::device::{Face, Sensor};
 use backpass_app::gesture::{Event, Gesture, HOP, Input, ROWS, Ram, Settings, Window3, Window6};
-use backpass_app::{parameters_crc32, scene};
+use backpass_app::parameters_crc32;
+use backpass_app::scene::{self, Scene};
 
 use crate::world::board::{Board, BoardSensor};
+use crate::world::given::noted;
 use crate::world::recordings::Recording;
 
 /// What is taught and tested, in order.
@@ -40,6 +42,8 @@ pub struct Moment<'a> {
     pub face: Face,
     /// The LEDs that are lit.
     pub leds: [[bool; 5]; 5],
+    /// What the application was given by sensor and buttons; `None` if the sensor could not be read.
+    pub given: Option<scene::Moment>,
 }
 
 /// How well windows were recognised.
@@ -167,7 +171,7 @@ pub fn run(
 
 /// [`run`], for `C` channels and `K` classes.
 fn play<S: Sensor<C>, const C: usize, const K: usize, Q: Storage<Input<C>>>(
-    mut board: Board<S>,
+    board: Board<S>,
     scenario: &Scenario,
     settings: Settings,
     watch: &mut dyn FnMut(&Moment<'_>),
@@ -188,7 +192,9 @@ fn play<S: Sensor<C>, const C: usize, const K: usize, Q: Storage<Input<C>>>(
     };
     let mut ram = Box::new(Ram::<C, K, Q>::new());
     let mut gesture = Gesture::new(&mut ram, settings);
-    gesture.start(&mut board.store, &mut |_| {});
+    let (mut parts, last) = noted(board.parts);
+    let mut store = board.store;
+    gesture.start(&mut store, &mut |_| {});
     let mut score = Score::new(classes);
     let mut votes = vec![0_u32; classes];
     // The script begins when the sensor is ready.
@@ -197,10 +203,11 @@ fn play<S: Sensor<C>, const C: usize, const K: usize, Q: Storage<Input<C>>>(
     loop {
         let index = ((board.clock.nanoseconds() - begin) / period) as usize;
         let Some(row) = script.rows.get(index) else { break };
-        board.button_a.set(matches!(row.doing, Doing::Teaching { .. }));
-        board.button_b.set(row.doing == Doing::NextClass);
+        let (button_a, button_b) = (matches!(row.doing, Doing::Teaching { .. }), row.doing == Doing::NextClass);
+        board.button_a.set(button_a);
+        board.button_b.set(button_b);
         events.clear();
-        gesture.step(&mut board.parts, &mut board.store, &mut |event| events.push(event));
+        gesture.step(&mut parts, &mut store, &mut |event| events.push(event));
         for event in &events {
             outcome.note(event);
             if let (Event::Predicted { class, .. }, Doing::Testing { class: truth, begin }) = (event, row.doing)
@@ -237,6 +244,7 @@ fn play<S: Sensor<C>, const C: usize, const K: usize, Q: Storage<Input<C>>>(
             events: &events,
             face: *gesture.face(),
             leds: board.leds.seen(),
+            given: last.get().map(|row| scene::Moment { row, button_a, button_b }),
         });
     }
     outcome.parameters_crc32 = parameters_crc32(gesture.learner().params());
@@ -272,15 +280,10 @@ impl Outcome {
     }
 }
 
-/// A scenario as moments to be [played](backpass_app::scene), row by row: what the sensor feels is what it measures.
+/// The scene of this scenario: what an emulated board is told before it [plays](crate::board::scene::play) the moments of a run.
 #[must_use]
-pub fn moments(scenario: &Scenario) -> Vec<scene::Moment> {
-    let moment = |row: &Row| scene::Moment {
-        row: row.motion,
-        button_a: matches!(row.doing, Doing::Teaching { .. }),
-        button_b: row.doing == Doing::NextClass,
-    };
-    Script::new(scenario).rows.iter().map(moment).collect()
+pub const fn scene(scenario: &Scenario, sensor: BoardSensor, settings: Settings) -> Scene {
+    Scene::Gesture { channels: sensor.channels(), classes: boards_classes(scenario.classes.len()) as u8, settings }
 }
 
 /// What the person does in a row's time.
@@ -418,8 +421,9 @@ mod tests {
             ],
             tests: vec![recording(0, ROWS), recording(1, ROWS)],
         };
-        let moments = moments(&scenario);
-        let held = moments.chunk_by(|a, b| a.button_a == b.button_a).filter(|run| run[0].button_a);
+        let is_held = |row: &Row| matches!(row.doing, Doing::Teaching { .. });
+        let rows = Script::new(&scenario).rows;
+        let held = rows.chunk_by(|a, b| is_held(a) == is_held(b)).filter(|run| is_held(&run[0]));
         assert!(held.clone().all(|run| run.len() < limit));
         assert_eq!(held.map(<[_]>::len).sum::<usize>(), 4 * limit + ROWS, "nothing is left out");
     }

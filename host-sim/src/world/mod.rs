@@ -7,6 +7,7 @@ pub mod anomaly;
 mod board;
 mod csv;
 pub mod gesture;
+mod given;
 pub mod recordings;
 pub mod stream;
 

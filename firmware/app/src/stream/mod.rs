@@ -56,10 +56,12 @@
 
 pub mod frame;
 pub mod message;
+mod nb_line;
 mod server;
 mod weights;
 
 pub use message::{Counters, Hello, Refusal, Request, Response, VERSION};
+pub use nb_line::{NbLine, PortError};
 pub use server::{Event, Frames, Server, Target};
 
 use backpass::{Adam, Conv1d, CrossEntropy, Dense, GlobalAveragePool, Learner, Memory, Relu, Signal};
@@ -84,6 +86,8 @@ pub type Ram = Memory<Network, Input, Adam>;
 pub type Example<'m> = Server<'m, Network, Input, CrossEntropy, Adam, usize, FRAME>;
 /// Bytes of the flash that the example's checkpoints need, in sectors of up to 4 KB.
 pub const FLASH: u32 = 40 * 1024;
+/// Bits a second on a line of a real board: 8 data bits, no parity, one stop bit.
+pub const BAUD: u32 = 115_200;
 /// The seed of the example's first weights.
 pub const SEED: u64 = 1;
 /// The learning rate of the example.

@@ -1,5 +1,6 @@
 //! Measures the longest step of the gesture and anomaly applications, in instructions, and the deepest stack of all of them: what a
-//! board's clock and memory must be enough for. QEMU must count instructions: `-icount shift=7,sleep=off`.
+//! board's clock and memory must be enough for. Of the stream application, the longest step between two bytes of a request, and the
+//! longest that learns from a sample. QEMU must count instructions: `-icount shift=7,sleep=off`.
 
 #![no_std]
 #![no_main]
@@ -12,11 +13,15 @@ use backpass::checkpoint::Store;
 use backpass_app::device::{Parts, Sensor, SensorError};
 use backpass_app::ram_flash::RamFlash;
 use backpass_app::scene::{Dark, Still};
+use backpass_app::stream::frame::{self, Direction};
+use backpass_app::stream::{self, FRAME, Frames, Input, NbLine, Request, VERSION};
 use backpass_app::{anomaly, boards, gesture};
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_SUCCESS};
 use defmt_semihosting as _;
 use embedded_hal::digital::{ErrorType, InputPin};
+use embedded_hal_nb::nb;
+use embedded_hal_nb::serial::{self, ErrorKind};
 use portable_atomic as _;
 use static_cell::ConstStaticCell;
 
@@ -61,6 +66,7 @@ fn main() -> ! {
     measure!("anomaly 6", anomaly::Anomaly, 6, anomaly::Ram<6, anomaly::Window6>, quick(boards::ANOMALY));
     #[cfg(small)]
     measure!("anomaly 6", anomaly::Anomaly, 6, anomaly::Ram<6, anomaly::Window6>, quick(boards::ANOMALY_M0));
+    measure_stream(&mut store);
     debug::exit(EXIT_SUCCESS);
     loop {
         cortex_m::asm::wfi();
@@ -103,6 +109,97 @@ fn measure<const C: usize>(name: &'static str, mut step: impl FnMut(&mut Simulat
     });
     // A tick is 40 ns, an instruction 128 ns.
     defmt::info!("step {=u32} saves {=u32} stack {=usize} of {=str}", longest / 16 * 5, saves, stack, name);
+}
+
+/// Requests, byte by byte: a new session, samples, parameters, a checkpoint. Answers go nowhere.
+struct Wire {
+    bytes: [u8; FRAME],
+    length: usize,
+    next: usize,
+    number: u32,
+}
+
+/// How many samples are sent, and the number of the last request.
+const SAMPLES: u32 = 20;
+const LAST: u32 = SAMPLES + 2;
+
+impl Wire {
+    const fn new() -> Self {
+        Self { bytes: [0; FRAME], length: 0, next: 0, number: 0 }
+    }
+
+    /// Writes the next request, if there is one left.
+    fn prepare(&mut self, sample: &Input) -> bool {
+        let (request, numbers) = match self.number {
+            0 => (Request::Hello { version: VERSION }, &[][..]),
+            number @ 1..=SAMPLES => (Request::Train { class: Some(number % 10) }, sample.as_flattened()),
+            number if number < LAST => (Request::Read { offset: 0, count: 200 }, &[][..]),
+            LAST => (Request::Save, &[][..]),
+            _ => return false,
+        };
+        let key = (1, self.number);
+        let length = frame::write(&mut self.bytes, Direction::Request, key, &request, &mut |put| put(numbers));
+        let Some(length) = length else { panic!("no room") };
+        (self.length, self.next, self.number) = (length, 0, self.number + 1);
+        true
+    }
+}
+
+impl serial::ErrorType for Wire {
+    type Error = ErrorKind;
+}
+
+impl serial::Read for Wire {
+    fn read(&mut self) -> nb::Result<u8, ErrorKind> {
+        let byte = self.bytes[..self.length].get(self.next).copied().ok_or(nb::Error::WouldBlock)?;
+        self.next += 1;
+        Ok(byte)
+    }
+}
+
+impl serial::Write for Wire {
+    fn write(&mut self, _: u8) -> nb::Result<(), ErrorKind> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> nb::Result<(), ErrorKind> {
+        Ok(())
+    }
+}
+
+/// Lets the stream application answer requests; says what its longest step between two bytes took, and its longest with a sample.
+fn measure_stream(store: &mut Store<RamFlash<'static>>) {
+    static RAM: ConstStaticCell<stream::Ram> = ConstStaticCell::new(stream::Ram::new());
+    static FRAMES: ConstStaticCell<Frames<FRAME>> = ConstStaticCell::new(Frames::new());
+    static WIRE: ConstStaticCell<Wire> = ConstStaticCell::new(Wire::new());
+    let mut server = stream::example(RAM.take(), FRAMES.take());
+    let (wire, mut rng) = (WIRE.take(), Rng::new(1));
+    let (mut between, mut learning) = (0, 0);
+    let (_, stack) = peak::peak(&mut || {
+        server.start(store, &mut |_| {});
+        let mut sample = [[0.0; stream::CHANNELS]; stream::ROWS];
+        while wire.prepare(&sample) {
+            sample.as_flattened_mut().iter_mut().for_each(|value| *value = rng.symmetric(1.0));
+            let number = wire.number - 1;
+            let length = wire.length;
+            for at in 0..length {
+                // One byte is there, as on a line that is slower than the core.
+                wire.length = at + 1;
+                let before = timer::ticks();
+                server.step(&mut NbLine::new(&mut *wire), store, &mut |_| {});
+                let ticks = before.wrapping_sub(timer::ticks());
+                if at + 1 < length {
+                    between = between.max(ticks);
+                } else if (1..=SAMPLES).contains(&number) {
+                    learning = learning.max(ticks);
+                }
+            }
+        }
+        true
+    });
+    let [between, learning] = [between, learning].map(|ticks: u32| ticks / 16 * 5 + ticks % 16 * 5 / 16);
+    let observed = server.counters().observed;
+    defmt::info!("line {=u32} learns {=u32} observed {=u32} stack {=usize}", between, learning, observed, stack);
 }
 
 /// The board's timer, which counts down 25 million times a second.

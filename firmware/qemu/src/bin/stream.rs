@@ -4,8 +4,9 @@
 #![no_main]
 
 use backpass::checkpoint::Store;
+use backpass_app::boards::tell_stream;
 use backpass_app::ram_flash::RamFlash;
-use backpass_app::stream::{self, Event, FRAME, Frames, Ram, Response};
+use backpass_app::stream::{self, FRAME, Frames, Ram};
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE};
 use defmt_semihosting as _;
@@ -37,17 +38,9 @@ fn main() -> ! {
     };
     let mut server = stream::example(MEMORY.take(), FRAMES.take());
     let mut line = Uart::new();
-    server.start(&mut store, &mut log);
+    server.start(&mut store, &mut tell_stream);
     defmt::info!("ready");
     loop {
-        server.step(&mut line, &mut store, &mut log);
-    }
-}
-
-fn log(event: Event) {
-    match event {
-        Event::Answered(Response::Refused(refusal)) => defmt::warn!("refused: {}", defmt::Display2Format(&refusal)),
-        Event::Answered(Response::Trained { .. } | Response::Predicted { .. } | Response::Evaluated { .. }) => {}
-        event => defmt::info!("{}", defmt::Debug2Format(&event)),
+        server.step(&mut line, &mut store, &mut tell_stream);
     }
 }

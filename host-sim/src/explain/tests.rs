@@ -1,0 +1,77 @@
+//! Steps by hand, of every layer, on kinks, and of what does not fit.
+
+use super::*;
+
+fn explain(line: &str, input: &[f64], target: Target, loss: Loss) -> Result<Explanation, ExplainError> {
+    let setup = Setup { seed: 1, input: input.to_vec(), target, loss, learning_rate: 0.05 };
+    Explanation::new(Network::from_line(line).unwrap(), setup, &mut |_, _| ())
+}
+
+#[test]
+fn a_step_by_hand() {
+    // y = w x, L = (y - t)², with w as it was drawn: dL/dw = 2 (w x - t) x.
+    let step = explain("1 dense(1,bias=no)", &[3.0], Target::Values(vec![2.0]), Loss::MeanSquaredError).unwrap();
+    let parameter = &step.stages[0].parameters[0];
+    let w = parameter.before[0];
+    assert!((step.loss - (3.0 * w - 2.0).powi(2)).abs() < 1e-12);
+    assert!((parameter.gradient[0] - 6.0 * (3.0 * w - 2.0)).abs() < 1e-12);
+    assert!((step.stages[0].dx[0] - 2.0 * w * (3.0 * w - 2.0)).abs() < 1e-12);
+    assert!((parameter.after[0] - (w - 0.05 * parameter.gradient[0])).abs() < 1e-12);
+    assert!((step.loss_after - (3.0 * parameter.after[0] - 2.0).powi(2)).abs() < 1e-12);
+    assert!((step.expected_change + 0.05 * parameter.gradient[0].powi(2)).abs() < 1e-12);
+    assert_eq!((step.gradients, step.checked, step.kinks), (2, 2, 0));
+    assert!(step.largest_error < 1e-8);
+}
+
+#[test]
+fn a_difference_on_a_kink_is_no_error() {
+    let step = explain("2 relu dense(2)", &[0.0, 1.0], Target::Class(0), Loss::CrossEntropy).unwrap();
+    assert_eq!(step.kinks, 1);
+    assert!(step.stages[0].dx_checks[0].unwrap().at_kink && step.largest_error < 1e-6);
+    assert!(step.text(false).contains("kink"));
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let line = "2 dense(3)";
+    let of = |input: &[f64], target| explain(line, input, target, Loss::CrossEntropy).unwrap_err();
+    assert!(matches!(of(&[1.0], Target::Class(0)), ExplainError::Inputs { found: 1, expected: 2, .. }));
+    assert_eq!(of(&[1.0, f64::NAN], Target::Class(0)), ExplainError::NotFinite(2));
+    assert!(matches!(of(&[1.0, 2.0], Target::Class(3)), ExplainError::Target(TargetError::Class { .. })));
+    let signal = explain("1x4 conv1d(2,3)", &[1.0; 4], Target::Class(0), Loss::CrossEntropy);
+    assert!(matches!(signal, Err(ExplainError::NoVector(_))));
+    let huge = explain("1 dense(1)", &[1e200], Target::Values(vec![0.0]), Loss::MeanSquaredError);
+    assert_eq!(huge, Err(ExplainError::Overflow));
+}
+
+#[test]
+fn every_layer_is_explained_and_agrees_with_its_differences() {
+    let lines = [
+        "2x6x6 conv2d(3,3,padding=same) batchnorm relu depthwise(3) maxpool(2) dropout(0.2) dense(3) gelu dense(2)",
+        "2x7 gru(3,sequence) layernorm lstm(3,sequence) averagepool(2) rnn(3) dense(2)",
+        "2x7 conv1d(3,3) globalmaxpool dense(4) softmax dense(2)",
+        "2x7 globalaveragepool dense(4) logsoftmax dense(2)",
+    ];
+    for line in lines {
+        let count = Network::from_line(line).unwrap().input().count();
+        let input: Vec<f64> = (0..count).map(|i| (i as f64 * 0.7).sin()).collect();
+        let step = explain(line, &input, Target::Class(1), Loss::CrossEntropy).unwrap();
+        assert!(step.largest_error < 1e-4, "{line}: {}", step.largest_error);
+        assert_eq!(step.checked, step.gradients, "{line}");
+        let text = step.text(true);
+        for stage in &step.stages {
+            assert!(text.contains(&stage.layer), "{line}: {}", stage.layer);
+            assert!(!stage.forward.is_empty() && !stage.backward.is_empty());
+        }
+    }
+}
+
+#[test]
+fn of_a_large_network_some_differences_are_taken_of_each_array() {
+    let line = "64 dense(3000) relu dense(10)";
+    let step = explain(line, &[0.5; 64], Target::Class(1), Loss::CrossEntropy).unwrap();
+    assert!(step.checked < step.gradients && step.checked > 100, "{} of {}", step.checked, step.gradients);
+    for parameter in step.stages.iter().flat_map(|stage| &stage.parameters) {
+        assert!(parameter.checks.iter().flatten().count() >= 4, "{}", parameter.name);
+    }
+}

@@ -1,0 +1,69 @@
+//! Weights as the learner draws them.
+
+use backpass::{Initialization, Rng};
+
+use super::super::{Activation, Cell, Layer, Stage, Window};
+
+/// Fills a stage's parameters. `after` is what the stage behind asks for.
+pub(super) fn fill(stage: &Stage, values: &mut [Vec<f64>], after: Initialization, rng: &mut Rng) {
+    let (input, output) = (stage.input.channels(), stage.output.channels());
+    let size = |window: &Window| match stage.input.positions().len() {
+        1 => window.kernel[0],
+        _ => window.kernel[0] * window.kernel[1],
+    };
+    match &stage.layer {
+        Layer::Dense { outputs, .. } => draw(values, after, input, *outputs, rng),
+        Layer::Conv { window, .. } => draw(values, after, size(window) * input, size(window) * output, rng),
+        Layer::Depthwise { window, .. } => draw(values, after, size(window), size(window), rng),
+        Layer::BatchNorm { .. } => {
+            // Scale, shift, running mean, running variance.
+            values.iter_mut().zip([1.0, 0.0, 0.0, 1.0]).for_each(|(values, first)| values.fill(first));
+        }
+        Layer::LayerNorm { .. } => values.iter_mut().zip([1.0, 0.0]).for_each(|(values, first)| values.fill(first)),
+        Layer::Recurrent { cell, hidden, .. } => {
+            draw(&mut values[..1], Initialization::Glorot, input, *hidden, rng);
+            draw(&mut values[1..2], Initialization::Glorot, *hidden, *hidden, rng);
+            if let (Some(bias), Cell::Gru | Cell::Lstm) = (values.get_mut(2), cell) {
+                // The gate that remembers starts open.
+                bias[*hidden..2 * *hidden].fill(1.0);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn draw(values: &mut [Vec<f64>], after: Initialization, fan_in: usize, fan_out: usize, rng: &mut Rng) {
+    let Some(weight) = values.first_mut() else { return };
+    let mut drawn = vec![0.0; weight.len()];
+    after.fill(&mut drawn, fan_in, fan_out, rng);
+    *weight = drawn.into_iter().map(f64::from).collect();
+}
+
+/// What suits the linear layer before this one.
+pub(super) fn before(layer: &Layer, after: Initialization) -> Initialization {
+    match layer {
+        Layer::Activation(activation) => match activation {
+            Activation::LeakyRelu { slope } => Initialization::He { slope: *slope },
+            Activation::Relu
+            | Activation::Relu6
+            | Activation::Elu
+            | Activation::Gelu
+            | Activation::Silu
+            | Activation::Mish
+            | Activation::Softplus
+            | Activation::HardSwish => Initialization::He { slope: 0.0 },
+            _ => Initialization::Glorot,
+        },
+        Layer::MaxPool { .. }
+        | Layer::AveragePool { .. }
+        | Layer::GlobalMaxPool
+        | Layer::GlobalAveragePool
+        | Layer::Flatten
+        | Layer::Dropout { .. }
+        | Layer::BatchNorm { .. } => after,
+        Layer::LayerNorm { .. } => Initialization::He { slope: 0.0 },
+        Layer::Dense { .. } | Layer::Conv { .. } | Layer::Depthwise { .. } | Layer::Recurrent { .. } => {
+            Initialization::Glorot
+        }
+    }
+}
