@@ -24,6 +24,7 @@
 
 pub mod bench;
 pub mod board;
+pub mod budget;
 pub mod data;
 pub mod devices;
 pub mod diagnose;
@@ -32,6 +33,7 @@ pub mod flash;
 pub mod formats;
 pub mod link;
 pub mod network;
+pub mod project;
 pub mod reliability;
 pub mod report;
 pub mod simulation;

@@ -503,3 +503,73 @@ fn diagnose_ends_with_0_if_all_is_well_1_if_not_and_2_for_errors() {
         assert!(stderr(&output).contains(word), "{arguments:?}: {}", stderr(&output));
     }
 }
+
+#[test]
+fn budgets_are_those_of_the_types_and_say_what_fits() {
+    use backpass::{Adam, Dense, Memory, Relu};
+    let folder = tempfile::tempdir().unwrap();
+    let network = ["budget", "--network", "64 dense(32) relu dense(10)", "--optimizer", "adam"];
+    let with = |more: &[&str]| sim(folder.path(), &[&network, more].concat());
+    let output = with(&["--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let value = json(&output);
+    let ram = size_of::<Memory<(Dense<32>, Relu, Dense<10>), [f32; 64], Adam>>();
+    assert_eq!(value["ram"]["training_bytes"], ram);
+    assert_eq!(value["layers"].as_array().unwrap().len(), 3);
+    assert!(value["savings"].as_array().unwrap().iter().any(|saving| saving["option"] == "--in-place"));
+    assert_eq!(value["boards"].as_array().unwrap().len(), 20);
+    let text = String::from_utf8(with(&[]).stdout).unwrap();
+    assert!(text.contains("39,016") && text.contains("microbit-v2") && text.contains("--train-last 1"), "{text}");
+
+    assert_eq!(with(&["--board", "microbit-v2"]).status.code(), Some(0));
+    let output = with(&["--board", "microbit-v1", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        (&json(&output)["board"]["fits"], &json(&output)["board"]["board"]),
+        (&false.into(), &"microbit-v1".into())
+    );
+    for wrong in [&["--board", "uno"][..], &["--train-last", "9"], &["--in-place"]] {
+        let output = with(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(!stderr(&output).is_empty());
+    }
+    assert_eq!(sim(folder.path(), &["budget"]).status.code(), Some(2));
+    assert_eq!(sim(folder.path(), &["budget", "--network", "64 dense"]).status.code(), Some(2));
+    for application in ["digits", "gesture", "anomaly"] {
+        assert!(sim(folder.path(), &["budget", "--application", application]).status.success());
+    }
+    assert!(is_empty(folder.path()));
+}
+
+#[test]
+fn a_project_is_written_from_a_line_or_a_trained_model() {
+    use backpass_sim::formats::{Model, onnx};
+    use backpass_sim::network::Network;
+    let folder = tempfile::tempdir().unwrap();
+    let new = |arguments: &[&str]| sim(folder.path(), &[&["new"], arguments].concat());
+    let line = ["--network", "3x20 conv1d(8,5) relu dense(4)"];
+    let output = new(&[&["hello", "--board", "pico2", "--json"], &line[..]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(json(&output)["target"], "thumbv8m.main-none-eabihf");
+    let read = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
+    assert!(read("hello/src/network.rs").contains("(Conv1d<Signal<16, 8>, 5>, Relu, Flatten<128>, Dense<4>)"));
+    assert!(read("hello/.cargo/config.toml").contains("probe-rs run --chip RP235x"));
+    // Not twice, unless forced.
+    let again = [&["hello", "--board", "qemu"], &line[..]].concat();
+    assert_eq!(new(&again).status.code(), Some(2));
+    assert!(new(&[&again[..], &["--force"]].concat()).status.success());
+    let large = new(&["large", "--board", "microbit-v2", "--network", "640 dense(64) relu dense(10)"]);
+    assert_eq!(large.status.code(), Some(2));
+    assert!(stderr(&large).contains("--train-last 1") && !folder.path().join("large").exists(), "{}", stderr(&large));
+
+    let network = Network::from_line("2 dense(3) relu dense(2)").unwrap();
+    let flat: Vec<f32> = (0..17_u8).map(|i| 0.25 * f32::from(i) - 1.0).collect();
+    let model = Model::from_flat(network, &flat).unwrap();
+    std::fs::write(folder.path().join("model.onnx"), onnx::write(&model).0).unwrap();
+    let output = new(&["mine", "--board", "qemu", "--onnx", "model.onnx", "--train-last", "1"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(read("mine/src/weights.rs").contains("[-1.0, -0.75, -0.5]"), "{}", read("mine/src/weights.rs"));
+    assert!(read("mine/src/trained.rs").contains("[1.25, 1.5]"), "{}", read("mine/src/trained.rs"));
+    let missing = new(&["other", "--board", "qemu", "--onnx", "none.onnx"]);
+    assert!(missing.status.code() == Some(2) && stderr(&missing).contains("none.onnx"));
+}

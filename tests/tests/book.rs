@@ -83,7 +83,8 @@ fn every_test_that_is_named_exists() {
             while let Some(word) = words.next() {
                 if word == "--test" {
                     let name = words.next().unwrap_or_default();
-                    let exists = tests.join(name).with_extension("rs").exists() || tests.join(name).join("main.rs").exists();
+                    let exists =
+                        tests.join(name).with_extension("rs").exists() || tests.join(name).join("main.rs").exists();
                     assert!(exists, "{}: there is no test {name}", path.display());
                 }
             }

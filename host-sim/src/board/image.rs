@@ -105,6 +105,22 @@ pub fn build_for_board(folder: &Path, target: &'static str, target_folder: &Path
     Ok(target_folder.join(target).join(Profile::Release.name()))
 }
 
+/// Builds a project that `new` wrote into `folder`, optimised, and returns its image.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_project(
+    folder: &Path,
+    name: &str,
+    target: &'static str,
+    target_folder: &Path,
+) -> Result<PathBuf, BoardError> {
+    let mut cargo = builder(folder, target, target_folder)?;
+    cargo.arg("--release");
+    finish(cargo, target)?;
+    Ok(target_folder.join(target).join(Profile::Release.name()).join(name))
+}
+
 /// A build of the crate in `folder`, which is there, as is the target.
 fn builder(folder: &Path, target: &'static str, target_folder: &Path) -> Result<Command, BoardError> {
     if !folder.join("Cargo.toml").is_file() {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use emulator::{Emulation, Program, run};
-pub use image::{Image, Profile, build, build_for_board, check_target, check_target_of};
+pub use image::{Image, Profile, build, build_for_board, build_project, check_target, check_target_of};
 pub use log::{BoardLog, Line};
 pub use machine::Machine;
 pub use twin::Comparison;

@@ -221,7 +221,7 @@ impl Kind {
 }
 
 /// Reads a file beside a model; no other.
-fn beside(model: &Path, name: &str) -> Result<Vec<u8>, String> {
+pub(super) fn beside(model: &Path, name: &str) -> Result<Vec<u8>, String> {
     let is_name = Path::new(name).file_name() == Some(OsStr::new(name));
     if !is_name {
         return Err(format!("its values are in `{name}`, which is not a file beside the model"));

@@ -4,6 +4,7 @@ mod anomaly;
 mod bench;
 mod beside;
 mod board;
+mod budget;
 mod diagnose;
 mod explain;
 mod export;
@@ -11,6 +12,7 @@ mod gesture;
 mod import;
 mod live;
 mod models;
+mod new;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
@@ -42,6 +44,10 @@ enum Command {
     Seeds(seeds::Seeds),
     /// Run the digits application on an emulated board and compare every parameter with the host twin.
     Board(board::Board),
+    /// Say what a network needs, part by part, and which microcontroller has it.
+    Budget(budget::BudgetCommand),
+    /// Write a project for a board: a network that learns what comes over its serial line.
+    New(new::New),
     /// Count the instructions of training steps on emulated cores, and time them here.
     Bench(bench::Bench),
     /// Teach a simulated board gestures from real recordings, by its buttons, and test it.
@@ -69,6 +75,8 @@ impl Cli {
             Command::Train(train) => train.run(),
             Command::Seeds(seeds) => seeds.run(),
             Command::Board(board) => board.run(),
+            Command::Budget(budget) => budget.run(),
+            Command::New(new) => new.run(),
             Command::Bench(bench) => bench.run(),
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
@@ -144,12 +152,15 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let chapters = std::fs::read_dir(root.join("docs/src")).unwrap().map(|entry| entry.unwrap().path());
         let mut parsed = 0;
-        for path in chapters.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        for path in
+            chapters.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md"))
+        {
             for line in commands(&std::fs::read_to_string(&path).unwrap()) {
                 let words = shlex::split(&line).unwrap_or_else(|| panic!("{}: {line}", path.display()));
                 let arguments = words.iter().map(String::as_str).take_while(|word| !["|", ">", "&&"].contains(word));
                 let result = Cli::try_parse_from(["backpass-sim"].into_iter().chain(arguments));
-                let is_fine = result.as_ref().err().is_none_or(|error| error.kind() == clap::error::ErrorKind::DisplayHelp);
+                let is_fine =
+                    result.as_ref().err().is_none_or(|error| error.kind() == clap::error::ErrorKind::DisplayHelp);
                 assert!(is_fine, "{}: {line}\n{}", path.display(), result.unwrap_err());
                 parsed += 1;
             }

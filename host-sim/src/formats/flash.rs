@@ -8,7 +8,7 @@
 //! # type Net = (Dense<2>,);
 //! # let mut memory = Memory::<Net, [f32; 3], Sgd>::new();
 //! # let mut learner = Learner::new(&mut memory, Net::default(), CrossEntropy, Sgd::new(0.1));
-//! # let flash = &[0; 32][..];
+//! # let flash = &[0_u8; 32][..];
 //! let mut values = flash.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
 //! Params::visit_mut([learner.params_mut()], None, &mut |_, [slice]| {
 //!     slice.iter_mut().zip(&mut values).for_each(|(to, from)| *to = from);

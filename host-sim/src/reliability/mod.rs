@@ -13,6 +13,8 @@ pub mod readers;
 mod stack;
 mod subject;
 
+pub use stack::{STACK_OF_MLPS, STACK_OF_OTHERS};
+
 use crate::board::{self, BoardError, Machine};
 
 /// A check, as a row of the table.

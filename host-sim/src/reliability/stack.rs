@@ -18,9 +18,14 @@ pub(super) const CHECK: Check = Check {
 
 const SILENCE: Duration = Duration::from_secs(300);
 
+/// Bytes of stack that an operation of an MLP may need.
+pub const STACK_OF_MLPS: usize = 1024;
+/// Bytes of stack that an operation of another network may need.
+pub const STACK_OF_OTHERS: usize = 2048;
+
 /// Bytes of stack that a network may need.
 fn limit(network: &str) -> usize {
-    if network.starts_with("MLP") { 1024 } else { 2048 }
+    if network.starts_with("MLP") { STACK_OF_MLPS } else { STACK_OF_OTHERS }
 }
 
 fn run(effort: Effort, progress: &mut Progress<'_>) -> Result<Tally, CheckError> {
@@ -109,8 +114,9 @@ fn measure(machine: Machine, tally: &mut Tally) -> Result<(), CheckError> {
 
 /// Bytes, network by network: RAM, and the most that each operation needs.
 fn table(machine: Machine, all: &[Measured]) -> String {
-    let peak =
-        |mlp: bool| all.iter().filter(|m| (limit(&m.network) == 1024) == mlp).map(|m| m.stack).max().unwrap_or(0);
+    let peak = |mlp: bool| {
+        all.iter().filter(|m| (limit(&m.network) == STACK_OF_MLPS) == mlp).map(|m| m.stack).max().unwrap_or(0)
+    };
     let copied = all.iter().map(|measured| measured.copied).max().unwrap_or(0);
     let mut text = format!(
         "{} ({machine}): at most {} bytes for MLPs, {} for others; no copy of more than {copied} bytes",

@@ -18,6 +18,24 @@ CHIPS = {
     "RP2040": "RP2040",
     "RP235x": "RP235x",
     "STM32F446RETx": "STM32F4_Series",
+    # Those of the planner's table alone.
+    "nRF51822_xxAA": "nRF51_Series",
+    "nRF52832_xxAA": "nRF52_Series",
+    "nRF52840_xxAA": "nRF52_Series",
+    "ATSAMD21G18A": "SAMD21",
+    "ATSAMD51J19A": "SAMD51",
+    "STM32F103C8Tx": "STM32F1_Series",
+    "STM32L053R8Tx": "STM32L0_Series",
+    "STM32G031K8Tx": "STM32G0_Series",
+    "STM32G071RBTx": "STM32G0_Series",
+    "STM32F401RETx": "STM32F4_Series",
+    "STM32F411CEUx": "STM32F4_Series",
+    "STM32L476RGTx": "STM32L4_Series",
+    "STM32F746NGHx": "STM32F7_Series",
+    "STM32F767ZITx": "STM32F7_Series",
+    "STM32H743ZITx": "STM32H7_Series",
+    "STM32U575ZITxQ": "STM32U5_Series",
+    "LPC55S69JBD100": "LPC55S69",
 }
 
 

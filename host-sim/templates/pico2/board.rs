@@ -1,0 +1,100 @@
+//! A Raspberry Pi Pico 2: clock, watchdog, flash for checkpoints, and a serial port at GP0 (to the computer) and GP1 (from it).
+
+use core::fmt::Arguments;
+
+use backpass::checkpoint::Store;
+use backpass_app::device::rom_flash::RomFlash;
+use defmt_rtt as _;
+use embedded_io::{Read, ReadReady, Write};
+use embedded_storage::nor_flash::NorFlash;
+use panic_probe as _;
+use rp235x_hal::block::ImageDef;
+use rp235x_hal::clocks::init_clocks_and_plls;
+pub use rp235x_hal::entry;
+use rp235x_hal::fugit::{ExtU32, RateExtU32};
+use rp235x_hal::gpio::{FunctionUart, Pins, PullNone, PullUp};
+use rp235x_hal::uart::{DataBits, Enabled, StopBits, UartConfig, UartDevice, UartPeripheral, ValidUartPinout};
+use rp235x_hal::{Clock as _, Sio, Watchdog, pac};
+
+use crate::flash;
+use crate::line::{Line, Port};
+
+/// What kind of program this is, for the ROM.
+#[unsafe(link_section = ".start_block")]
+#[used]
+static IMAGE: ImageDef = ImageDef::secure_exe();
+
+/// Hertz of the board's crystal.
+const CRYSTAL: u32 = 12_000_000;
+/// Seconds without a step after which the board is reset; it then goes on from its checkpoint.
+const PATIENCE: u32 = 8;
+/// Where the chip is read.
+const FLASH: usize = 0x1000_0000;
+
+unsafe extern "C" {
+    /// The flash for checkpoints, from the linker script.
+    static _checkpoints_start: u8;
+    static _checkpoints_end: u8;
+}
+
+/// What the application works with.
+pub struct Board<L, F, A> {
+    pub line: L,
+    pub store: Store<F>,
+    /// To be called at every step, for the watchdog.
+    pub alive: A,
+}
+
+/// Says something on the log.
+pub fn log(words: Arguments<'_>) {
+    defmt::info!("{}", defmt::Display2Format(&words));
+}
+
+/// The board. To be called once.
+pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut()> {
+    let mut board = defmt::unwrap!(pac::Peripherals::take(), "the board is taken already");
+    let mut watchdog = Watchdog::new(board.WATCHDOG);
+    let clocks = init_clocks_and_plls(
+        CRYSTAL,
+        board.XOSC,
+        board.CLOCKS,
+        board.PLL_SYS,
+        board.PLL_USB,
+        &mut board.RESETS,
+        &mut watchdog,
+    );
+    let Ok(clocks) = clocks else { defmt::panic!("the clocks cannot be set up") };
+    let bank = Sio::new(board.SIO).gpio_bank0;
+    let pins = Pins::new(board.IO_BANK0, board.PADS_BANK0, bank, &mut board.RESETS);
+    // A line that is not connected is high.
+    let pins = (pins.gpio0.reconfigure::<FunctionUart, PullNone>(), pins.gpio1.reconfigure::<FunctionUart, PullUp>());
+    let settings = UartConfig::new(115_200.Hz(), DataBits::Eight, None, StopBits::One);
+    let uart = UartPeripheral::new(board.UART0, pins, &mut board.RESETS);
+    let Ok(uart) = uart.enable(settings, clocks.peripheral_clock.freq()) else {
+        defmt::panic!("the serial port cannot be set up")
+    };
+
+    let offset = |address: usize| (address - FLASH) as u32;
+    let range = offset((&raw const _checkpoints_start).addr())..offset((&raw const _checkpoints_end).addr());
+    // SAFETY: this is called once, checkpoints lie behind the program, and nothing starts the second core.
+    let Ok(store) = Store::new(RomFlash(unsafe { flash::Chip::new() }), range) else {
+        defmt::panic!("the checkpoints' range does not fit the flash")
+    };
+    watchdog.pause_on_debug(true);
+    watchdog.start(PATIENCE.secs());
+    Board { line: Line::new(Uart(uart)), store, alive: move || watchdog.feed() }
+}
+
+struct Uart<D: UartDevice, P: ValidUartPinout<D>>(UartPeripheral<Enabled, D, P>);
+
+impl<D: UartDevice, P: ValidUartPinout<D>> Port for Uart<D, P> {
+    /// A byte that was lost is an error of the port; the line's checksum finds it too.
+    fn receive(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        matches!(self.0.read_raw(&mut byte), Ok(1)).then(|| byte[0])
+    }
+
+    fn send(&mut self, byte: u8) {
+        self.0.write_full_blocking(&[byte]);
+    }
+}
