@@ -203,7 +203,7 @@ impl Sweep {
             let mut kept = Vec::new();
             values.iter().for_each(|value| {
                 if !kept.contains(value) {
-                    kept.push(*value)
+                    kept.push(*value);
                 }
             });
             kept
