@@ -37,6 +37,7 @@ pub mod project;
 pub mod reliability;
 pub mod report;
 pub mod simulation;
+pub mod sweep;
 pub mod world;
 
 pub use backpass_app::mlperf_tiny;

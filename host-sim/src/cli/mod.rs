@@ -8,6 +8,7 @@ mod budget;
 mod diagnose;
 mod explain;
 mod export;
+mod find_rate;
 mod gesture;
 mod import;
 mod live;
@@ -17,6 +18,7 @@ mod reliability;
 pub(crate) mod screen;
 mod seeds;
 mod stream;
+mod sweep;
 mod train;
 
 use std::error::Error;
@@ -38,10 +40,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a 64-32-10 network on the built-in digits or a CSV file, and write a report.
+    /// Train a 64-W-10 network on the built-in digits or a CSV file, and write a report.
     Train(train::Train),
     /// Train with several seeds and print each accuracy and their mean.
     Seeds(seeds::Seeds),
+    /// Train with many seeds, learning rates, optimizers and widths, and find the best setting; or find the learning rate.
+    Sweep(sweep::Sweep),
     /// Run the digits application on an emulated board and compare every parameter with the host twin.
     Board(board::Board),
     /// Say what a network needs, part by part, and which microcontroller has it.
@@ -74,6 +78,7 @@ impl Cli {
         match self.command.unwrap_or(Command::Train(self.train)) {
             Command::Train(train) => train.run(),
             Command::Seeds(seeds) => seeds.run(),
+            Command::Sweep(sweep) => sweep.run(),
             Command::Board(board) => board.run(),
             Command::Budget(budget) => budget.run(),
             Command::New(new) => new.run(),

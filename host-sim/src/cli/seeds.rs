@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use backpass_sim::sweep::Statistics;
 use clap::Args;
 use serde_json::json;
 
@@ -49,10 +50,7 @@ impl Seeds {
             screen.progress(accuracies.len() as u64, format!("{} epochs each", self.training.epochs()));
         }
         screen.finish();
-        let count = accuracies.len() as f64;
-        let mean = accuracies.iter().sum::<f64>() / count;
-        let deviation = (accuracies.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / count).sqrt();
-        let lowest = accuracies.iter().copied().fold(f64::INFINITY, f64::min);
+        let Statistics { mean, lowest, standard_deviation: deviation } = Statistics::of(&accuracies);
         screen.line(format!(
             "\nmean {:.2} %, standard deviation {:.2} points, lowest {:.2} %",
             100.0 * mean,

@@ -4,38 +4,17 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use backpass::{Adam, CrossEntropy, Momentum, Optimizer, Params, Sgd};
-use backpass_app::digits::{self, Network};
+use backpass_app::digits;
 use backpass_app::session::Event;
-use backpass_sim::formats::{Application, Model, checkpoint};
-use backpass_sim::{Dataset, Outcome, Plan, Simulation};
-use clap::{Args, ValueEnum};
+use backpass_sim::formats::{Model, checkpoint};
+use backpass_sim::network::Network;
+use backpass_sim::sweep::{Descent, Rule, Width};
+use backpass_sim::{Dataset, Outcome, Plan};
+use clap::Args;
 use serde_json::json;
 
 use super::screen::{Screen, confusion, memory, thousands};
 use super::{fraction, not_negative, positive};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Rule {
-    /// Plain stochastic gradient descent.
-    Sgd,
-    /// Gradient descent with momentum.
-    Momentum,
-    /// Gradient descent with Nesterov's momentum.
-    Nesterov,
-    /// Adam; with --weight-decay AdamW.
-    Adam,
-}
-
-impl Rule {
-    fn learning_rate(self) -> f32 {
-        match self {
-            Self::Sgd => 0.1,
-            Self::Momentum | Self::Nesterov => digits::OPTIMIZER.learning_rate,
-            Self::Adam => 0.003,
-        }
-    }
-}
 
 /// What to train with and how.
 #[derive(Debug, Clone, Args)]
@@ -49,7 +28,10 @@ pub(crate) struct Training {
     /// Rule of descent
     #[arg(long, value_enum, default_value_t = Rule::Momentum)]
     optimizer: Rule,
-    /// Learning rate [default: sgd 0.1, momentum and nesterov 0.03, adam 0.003]
+    /// Hidden neurons: the W of the 64-W-10 network, one of 4, 8, 16, 24, 32, 48, 64, 96, 128
+    #[arg(long, value_name = "W", allow_negative_numbers = true, default_value_t = Width::W32)]
+    width: Width,
+    /// Learning rate [default: sgd 0.1, momentum, nesterov and adagrad 0.03, adam 0.003, rmsprop and lion 0.001]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive)]
     learning_rate: Option<f32>,
     /// Momentum, with the optimizers momentum and nesterov [default: 0.9]
@@ -99,13 +81,10 @@ pub(crate) struct Train {
 impl Training {
     /// Reads the data.
     pub(crate) fn data(&self) -> Result<Dataset<digits::Input>, Box<dyn Error>> {
-        match (&self.data, self.momentum, self.optimizer) {
-            (_, Some(_), Rule::Sgd | Rule::Adam) => {
-                Err("--momentum goes with --optimizer momentum or nesterov only".into())
-            }
-            (Some(path), ..) => Ok(Dataset::from_csv(path, digits::CLASSES)?),
-            (None, ..) => Ok(Dataset::digits()),
+        if self.momentum.is_some() && !self.optimizer.has_momentum() {
+            return Err("--momentum goes with --optimizer momentum or nesterov only".into());
         }
+        read(self.data.as_deref())
     }
 
     /// Trains with one seed.
@@ -121,40 +100,19 @@ impl Training {
         seed: u64,
         log: &mut dyn FnMut(&Event),
     ) -> (Outcome, Vec<f32>) {
-        let rate = self.learning_rate.unwrap_or(self.optimizer.learning_rate());
-        let momentum = Momentum::new(rate, self.momentum()).weight_decay(self.weight_decay);
-        match self.optimizer {
-            Rule::Sgd => self.run_with(Sgd::new(rate).weight_decay(self.weight_decay), start, data, seed, log),
-            Rule::Momentum => self.run_with(momentum, start, data, seed, log),
-            Rule::Nesterov => self.run_with(momentum.nesterov(), start, data, seed, log),
-            Rule::Adam => self.run_with(Adam::new(rate).weight_decay(self.weight_decay), start, data, seed, log),
-        }
+        let descent = Descent {
+            rule: self.optimizer,
+            learning_rate: self.learning_rate(),
+            momentum: self.momentum(),
+            weight_decay: self.weight_decay,
+        };
+        let plan = Plan { epochs: self.epochs, batch: self.batch, seed };
+        descent.train_from(start, self.width, plan, data, log)
     }
 
-    fn run_with<O: Optimizer + Clone>(
-        &self,
-        optimizer: O,
-        start: Option<&[f32]>,
-        data: &Dataset<digits::Input>,
-        seed: u64,
-        log: &mut dyn FnMut(&Event),
-    ) -> (Outcome, Vec<f32>) {
-        let plan = Plan { epochs: self.epochs, batch: self.batch, seed };
-        let network = Network::<{ digits::HIDDEN }>::default();
-        let mut simulation = Simulation::new(network, CrossEntropy, optimizer, plan);
-        let outcome = match start {
-            None => simulation.run_with(data, log),
-            Some(start) => {
-                let mut values = start.iter().copied();
-                Params::visit_mut([simulation.learner().params_mut()], None, &mut |_, [slice]| {
-                    slice.iter_mut().zip(&mut values).for_each(|(to, from)| *to = from);
-                });
-                simulation.resume_with(data, log)
-            }
-        };
-        let mut end = Vec::new();
-        simulation.learner().params().visit(None, &mut |_, values| end.extend_from_slice(values));
-        (outcome, end)
+    /// The network in words that `formats` reads.
+    fn network(&self) -> Result<Network, Box<dyn Error>> {
+        Ok(format!("64 dense({}) relu dense({})", self.width, digits::CLASSES).parse()?)
     }
 
     /// The rule of a checkpoint.
@@ -163,7 +121,14 @@ impl Training {
             Rule::Sgd => checkpoint::Rule::Sgd,
             Rule::Momentum | Rule::Nesterov => checkpoint::Rule::Momentum,
             Rule::Adam => checkpoint::Rule::Adam,
+            Rule::RmsProp => checkpoint::Rule::RmsProp,
+            Rule::Lion => checkpoint::Rule::Lion,
+            Rule::Adagrad => checkpoint::Rule::Adagrad,
         }
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate.unwrap_or(self.optimizer.learning_rate())
     }
 
     fn momentum(&self) -> f32 {
@@ -173,22 +138,16 @@ impl Training {
     /// The settings in words.
     pub(crate) fn settings(&self, data: &Dataset<digits::Input>) -> Vec<(String, String)> {
         let rule = match self.optimizer {
-            Rule::Sgd => "sgd".to_owned(),
-            Rule::Momentum => format!("momentum {}", self.momentum()),
-            Rule::Nesterov => format!("nesterov {}", self.momentum()),
-            Rule::Adam => "adam".to_owned(),
+            rule if rule.has_momentum() => format!("{rule} {}", self.momentum()),
+            rule => rule.to_string(),
         };
-        let rate = self.learning_rate.unwrap_or(self.optimizer.learning_rate());
-        let source = match &self.data {
-            Some(path) => path.display().to_string(),
-            None => "handwritten digits (UCI)".to_owned(),
-        };
+        let source = source(self.data.as_deref());
         [
             ("data", source),
             ("samples", format!("{} training, {} test", thousands(data.training.len()), thousands(data.test.len()))),
-            ("network", format!("64-{}-10, ReLU, softmax cross-entropy", digits::HIDDEN)),
+            ("network", format!("64-{}-10, ReLU, softmax cross-entropy", self.width)),
             ("optimizer", rule),
-            ("learning rate", rate.to_string()),
+            ("learning rate", self.learning_rate().to_string()),
             ("weight decay", self.weight_decay.to_string()),
             ("batch", self.batch.to_string()),
             ("epochs", self.epochs.to_string()),
@@ -207,7 +166,7 @@ impl Train {
         let data = self.training.data()?;
         let mut settings = self.training.settings(&data);
         settings.push(("seed".to_owned(), self.seed.to_string()));
-        let network = Application::Digits.network()?;
+        let network = self.training.network()?;
         let start = self.load.as_ref().map(|path| super::models::load(path, &network)).transpose()?;
         if !self.no_report {
             prepare(&self.report)?;
@@ -238,7 +197,7 @@ impl Train {
             screen.line(format!("wrote {}", path.display()));
         }
         if !self.no_report {
-            let mut report = outcome.report(format!("Digits: 64-{}-10", digits::HIDDEN));
+            let mut report = outcome.report(format!("Digits: 64-{}-10", self.training.width));
             report.settings = settings;
             for path in report.write(&self.report)? {
                 screen.line(format!("wrote {}", path.display()));
@@ -281,6 +240,16 @@ impl Train {
             "microseconds_per_step": outcome.step_time.as_secs_f64() * 1e6,
         })
     }
+}
+
+/// Reads a CSV file, or takes the built-in digits.
+pub(crate) fn read(path: Option<&Path>) -> Result<Dataset<digits::Input>, Box<dyn Error>> {
+    path.map_or_else(|| Ok(Dataset::digits()), |path| Ok(Dataset::from_csv(path, digits::CLASSES)?))
+}
+
+/// Where the data come from, in words.
+pub(crate) fn source(path: Option<&Path>) -> String {
+    path.map_or_else(|| "handwritten digits (UCI)".to_owned(), |path| path.display().to_string())
 }
 
 /// Makes the report's folder before the training, so that a bad one is found at once.

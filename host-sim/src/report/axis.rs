@@ -7,7 +7,8 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 /// At most this many ticks on an axis, so that their labels never touch.
 const MAX_TICKS: f64 = 8.0;
 
-/// An axis: the range it covers and the values it labels, both in the unit of the data.
+/// An axis: the range it covers and the values it labels, both in the unit of the data; for a logarithmic axis in the
+/// decimal logarithm of that.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Axis {
     /// The value at the axis' start.
@@ -16,6 +17,7 @@ pub(super) struct Axis {
     high: f64,
     /// The distance of two ticks.
     step: f64,
+    logarithmic: bool,
 }
 
 impl Axis {
@@ -25,7 +27,7 @@ impl Axis {
         let low = (first - 1.0).max(0.0);
         // Two epochs wide at least: a single epoch then stands in the middle.
         let high = last.max(low + 2.0);
-        Self { low, high, step: nice_step(high - low).max(1.0) }
+        Self { low, high, step: nice_step(high - low).max(1.0), logarithmic: false }
     }
 
     /// The axis of losses: from zero, which makes two losses comparable by their height.
@@ -50,10 +52,18 @@ impl Axis {
         Self::rounded_out(least.min(high - 10.0), high)
     }
 
+    /// A logarithmic axis of values above zero, such as learning rates: from the least to the greatest, and a little more.
+    pub(super) fn of_rates(rates: impl Iterator<Item = f64>) -> Self {
+        let (least, greatest) = bounds(rates.filter(|rate| *rate > 0.0)).unwrap_or((0.1, 1.0));
+        let margin = (0.04 * (greatest / least).log10()).max(0.1);
+        let (low, high) = (least.log10() - margin, greatest.log10() + margin);
+        Self { low, high, step: ((high - low) / MAX_TICKS).ceil(), logarithmic: true }
+    }
+
     /// An axis whose range ends on ticks.
     fn rounded_out(low: f64, high: f64) -> Self {
         let step = nice_step(high - low);
-        Self { low: (low / step).floor() * step, high: (high / step).ceil() * step, step }
+        Self { low: (low / step).floor() * step, high: (high / step).ceil() * step, step, logarithmic: false }
     }
 
     /// The labels of all ticks.
@@ -63,6 +73,9 @@ impl Axis {
 
     /// The values to label, in ascending order.
     fn ticks(&self) -> Vec<f64> {
+        if self.logarithmic {
+            return self.powers();
+        }
         // The allowance keeps a tick on the range's end that rounding has moved over it.
         let first = (self.low / self.step - 1e-6).ceil();
         let count = (self.high / self.step + 1e-6).floor() - first;
@@ -70,8 +83,26 @@ impl Axis {
         (0..=count as u32).map(|index| (first + f64::from(index)) * self.step).collect()
     }
 
+    /// Powers of ten, or, where there are too few of them, 1, 2 and 5 times these.
+    fn powers(&self) -> Vec<f64> {
+        let (low, high) = (self.low.floor() as i32, self.high.ceil() as i32);
+        let factors: &[f64] = match self.high - self.low {
+            ..1.5 => &[1.0, 2.0, 5.0],
+            ..4.0 => &[1.0, 3.0],
+            _ => &[1.0],
+        };
+        let powers = (low..=high).filter(|power| f64::from(*power) % self.step == 0.0);
+        // The decimal text is exact, a power of ten below 1 is not.
+        let value = |power: i32, factor: &f64| format!("{factor}e{power}").parse::<f64>().unwrap_or(f64::NAN);
+        let values = powers.flat_map(|power| factors.iter().map(move |factor| value(power, factor)));
+        values.filter(|value| (self.low..=self.high).contains(&value.log10())).collect()
+    }
+
     /// The label of a tick, with as many decimals as tell two ticks apart.
     fn label(&self, tick: f64) -> String {
+        if self.logarithmic {
+            return if (1e-4..1e5).contains(&tick) { tick.to_string() } else { format!("{tick:e}") };
+        }
         let greatest = self.low.abs().max(self.high.abs());
         if greatest >= 1e5 || self.step < 1e-3 {
             return if tick == 0.0 { "0".into() } else { format!("{tick:.1e}").replace(".0e", "e") };
@@ -87,6 +118,7 @@ impl Ranged for Axis {
     type ValueType = f64;
 
     fn map(&self, value: &f64, (start, end): (i32, i32)) -> i32 {
+        let value = if self.logarithmic { value.log10() } else { *value };
         let share = (value - self.low) / (self.high - self.low);
         start + (share * f64::from(end - start)).round() as i32
     }
@@ -97,7 +129,7 @@ impl Ranged for Axis {
     }
 
     fn range(&self) -> Range<f64> {
-        self.low..self.high
+        if self.logarithmic { 10_f64.powf(self.low)..10_f64.powf(self.high) } else { self.low..self.high }
     }
 }
 
@@ -171,6 +203,18 @@ mod tests {
     fn counts_are_whole() {
         assert_eq!(Axis::of_counts([1.0, 4.0].into_iter()).labels(), ["0", "1", "2", "3", "4"]);
         assert!(Axis::of_counts([0.2].into_iter()).labels().len() == 2);
+    }
+
+    #[test]
+    fn rates_are_labelled_at_round_values() {
+        assert_eq!(Axis::of_rates([0.003, 0.1].into_iter()).labels(), ["0.003", "0.01", "0.03", "0.1"]);
+        assert_eq!(Axis::of_rates([1e-6, 10.0].into_iter()).labels().len(), 8);
+        assert_eq!(Axis::of_rates([0.01].into_iter()).labels(), ["0.01"]);
+        for greatest in [1e-5, 1e-2, 1.0, 1e30] {
+            let labels = Axis::of_rates([1e-6, greatest].into_iter()).labels();
+            assert!((2..=9).contains(&labels.len()), "{labels:?}");
+        }
+        assert!(!Axis::of_rates([].into_iter()).labels().is_empty());
     }
 
     #[test]

@@ -11,11 +11,24 @@ pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
 pub(super) const VERMILLION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
 pub(super) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
 
+/// Colours of many curves: the palette's, then some that lie between them.
+pub(super) const COLOURS: [RGBColor; 9] = [
+    BLUE,
+    VERMILLION,
+    GREEN,
+    RGBColor(0xE6, 0x9F, 0x00),
+    RGBColor(0xCC, 0x79, 0xA7),
+    RGBColor(0x56, 0xB4, 0xE9),
+    RGBColor(0x8C, 0x6D, 0x4F),
+    RGBColor(0x7F, 0x7F, 0x7F),
+    RGBColor(0xA8, 0xB8, 0x20),
+];
+
 /// A line of a chart.
 #[derive(Debug)]
 pub(super) struct Curve {
     /// Its name in the legend.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) colour: RGBColor,
     /// Epoch and value; a value that is not finite interrupts the line.
     pub(super) points: Vec<(f64, f64)>,
@@ -29,7 +42,7 @@ impl Curve {
         value: impl Fn(&EpochSummary) -> f64,
     ) -> Self {
         let point = |epoch: &EpochSummary| (f64::from(epoch.epoch), value(epoch));
-        Self { name, colour, points: epochs.iter().map(point).collect() }
+        Self { name: name.to_owned(), colour, points: epochs.iter().map(point).collect() }
     }
 
     /// The last point that can be drawn.
@@ -52,7 +65,7 @@ impl Curve {
 /// A chart: curves over the epochs.
 #[derive(Debug)]
 pub(super) struct Chart {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     /// The quantity and its unit, written along the y axis.
     pub(super) quantity: &'static str,
     /// What the curves are drawn over, written along the x axis.
@@ -92,7 +105,7 @@ impl Chart {
         } else {
             None
         };
-        Self { title, quantity, along: "Epoch", x, y, curves, annotation: None, absence }
+        Self { title: title.to_owned(), quantity, along: "Epoch", x, y, curves, annotation: None, absence }
     }
 
     /// Curves over a time or a count, from zero.
@@ -105,7 +118,15 @@ impl Chart {
         let points = || curves.iter().flat_map(|curve| &curve.points);
         let (x, y) = (Axis::of_counts(points().map(|point| point.0)), Axis::of_losses(points().map(|point| point.1)));
         let absence = points().all(|point| !point.1.is_finite()).then_some("no value is finite");
-        Self { title, quantity, along, x, y, curves, annotation: None, absence }
+        Self { title: title.to_owned(), quantity, along, x, y, curves, annotation: None, absence }
+    }
+
+    /// Curves over learning rates.
+    pub(super) fn of_rates(title: String, quantity: &'static str, y: Axis, curves: Vec<Curve>) -> Self {
+        let points = || curves.iter().flat_map(|curve| &curve.points);
+        let x = Axis::of_rates(points().map(|point| point.0));
+        let absence = points().all(|point| !point.1.is_finite()).then_some("no value is finite");
+        Self { title, quantity, along: "Learning rate", x, y, curves, annotation: None, absence }
     }
 
     /// What the chart shows, for those who cannot see it.

@@ -104,8 +104,8 @@ where
     Ok(widest as i32 + medium.px(48.0))
 }
 
-/// The title above the plot, which begins at `left`, and the legend at its right, or below it where it is too long: no curve can cross
-/// it there. Returns the height of both.
+/// The title above the plot, which begins at `left`, and the legend at its right, or in lines below it where it is too
+/// long: no curve can cross it there. Returns the height of both.
 fn draw_header<DB>(chart: &Chart, area: &DrawingArea<DB, Shift>, left: i32, medium: Medium) -> Result<i32, Failure>
 where
     DB: DrawingBackend,
@@ -113,23 +113,35 @@ where
 {
     let title_style = medium.text(TITLE_SIZE, HPos::Left);
     let mut middle = medium.px(28.0);
-    area.draw_text(chart.title, &title_style, (left, middle + medium.drop(TITLE_SIZE)))?;
+    area.draw_text(&chart.title, &title_style, (left, middle + medium.drop(TITLE_SIZE)))?;
     let style = medium.text(LABEL_SIZE, HPos::Left);
-    let mut right = area.dim_in_pixel().0 as i32 - medium.px(24.0);
-    let mut width = area.estimate_text_size(chart.title, &title_style)?.0 as i32;
+    let end = area.dim_in_pixel().0 as i32 - medium.px(24.0);
+    let (swatch, gap) = (medium.px(36.0), medium.px(22.0));
+    let mut widths = Vec::new();
     for curve in &chart.curves {
-        width += area.estimate_text_size(curve.name, &style)?.0 as i32 + medium.px(58.0);
+        widths.push(area.estimate_text_size(&curve.name, &style)?.0 as i32 + swatch);
     }
-    if left + width > right {
+    let title = area.estimate_text_size(&chart.title, &title_style)?.0 as i32;
+    let all = widths.iter().map(|width| width + gap).sum::<i32>();
+    let mut right = left + title + all;
+    if right <= end {
+        // Beside the title, to the right end.
+        right = end - all + gap;
+    } else {
+        right = left;
         middle += medium.px(28.0);
     }
-    for curve in chart.curves.iter().rev() {
-        let left = right - area.estimate_text_size(curve.name, &style)?.0 as i32;
-        area.draw_text(curve.name, &style, (left, middle + medium.drop(LABEL_SIZE)))?;
-        let swatch = vec![(left - medium.px(36.0), middle), (left - medium.px(8.0), middle)];
-        area.draw(&PathElement::new(swatch, medium.line(curve.colour, 2.5)))?;
-        area.draw(&Circle::new((left - medium.px(22.0), middle), medium.px(4.0), curve.colour.filled()))?;
-        right = left - medium.px(58.0);
+    for (curve, width) in chart.curves.iter().zip(widths) {
+        if right + width > end && right > left {
+            right = left;
+            middle += medium.px(28.0);
+        }
+        let text = right + swatch;
+        area.draw_text(&curve.name, &style, (text, middle + medium.drop(LABEL_SIZE)))?;
+        let line = vec![(right, middle), (text - medium.px(8.0), middle)];
+        area.draw(&PathElement::new(line, medium.line(curve.colour, 2.5)))?;
+        area.draw(&Circle::new((text - medium.px(22.0), middle), medium.px(4.0), curve.colour.filled()))?;
+        right += width + gap;
     }
     Ok(middle + medium.px(28.0))
 }

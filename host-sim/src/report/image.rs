@@ -8,8 +8,11 @@ use plotters::prelude::*;
 use super::chart::Chart;
 use super::draw::{Medium, draw};
 
-/// The width and height of the bitmap in pixels.
+/// The width and height of the bitmap in pixels; the height is that of a row of charts.
 pub(super) const PNG_SIZE: (u32, u32) = (1200, 480);
+
+/// More charts than this do not fit side by side.
+const MOST_COLUMNS: usize = 3;
 
 /// The width and height of a chart in the page, in the unit of its lengths.
 const SVG_SIZE: (u32, u32) = (480, 370);
@@ -38,22 +41,24 @@ pub(super) fn svg(chart: &Chart) -> Outcome<String> {
     ))
 }
 
-/// Draws the charts side by side as a PNG file.
+/// Draws the charts side by side, in rows if they are many, as a PNG file.
 pub(super) fn png(charts: &[Chart]) -> Outcome<Vec<u8>> {
-    let (width, height) = (PNG_SIZE.0 * SCALE, PNG_SIZE.1 * SCALE);
+    let columns = charts.len().clamp(1, MOST_COLUMNS);
+    let rows = charts.len().div_ceil(columns).max(1);
+    let (width, height) = (PNG_SIZE.0 * SCALE, PNG_SIZE.1 * rows as u32 * SCALE);
     let mut pixels = vec![0; width as usize * height as usize * 3];
     let backend = BitMapBackend::<RGBPixel>::with_buffer_and_format(&mut pixels, (width, height))?;
     let area = backend.into_drawing_area();
     area.fill(&WHITE)?;
-    for (chart, part) in charts.iter().zip(area.split_evenly((1, charts.len()))) {
+    for (chart, part) in charts.iter().zip(area.split_evenly((rows, columns))) {
         draw(chart, &part, Medium { scale: SCALE, text_rise: BITMAP_TEXT_RISE })?;
     }
     area.present()?;
     drop(area);
-    encode(&shrink(&pixels))
+    encode(&shrink(&pixels), PNG_SIZE.1 * rows as u32)
 }
 
-/// The image of [`PNG_SIZE`] whose pixels are the means of squares of `SCALE` by `SCALE` pixels: its edges are smooth.
+/// The image of [`PNG_SIZE`]'s width whose pixels are the means of squares of `SCALE` by `SCALE` pixels: its edges are smooth.
 fn shrink(pixels: &[u8]) -> Vec<u8> {
     let scale = SCALE as usize;
     let row = PNG_SIZE.0 as usize * scale * 3;
@@ -70,9 +75,9 @@ fn shrink(pixels: &[u8]) -> Vec<u8> {
     shrunk
 }
 
-fn encode(pixels: &[u8]) -> Outcome<Vec<u8>> {
+fn encode(pixels: &[u8], height: u32) -> Outcome<Vec<u8>> {
     let mut file = Vec::new();
-    let mut encoder = ::png::Encoder::new(&mut file, PNG_SIZE.0, PNG_SIZE.1);
+    let mut encoder = ::png::Encoder::new(&mut file, PNG_SIZE.0, height);
     encoder.set_color(::png::ColorType::Rgb);
     encoder.set_compression(::png::Compression::High);
     let mut writer = encoder.write_header()?;

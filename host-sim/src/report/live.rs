@@ -87,7 +87,7 @@ impl StreamChart {
     fn chart(&self) -> Chart {
         let curves = self.curves.iter().zip([BLUE, VERMILLION, GREEN]).map(|(curve, colour)| {
             let every = curve.points.len().div_ceil(MOST_POINTS).max(1);
-            Curve { name: curve.name, colour, points: curve.points.iter().step_by(every).copied().collect() }
+            Curve { name: curve.name.to_owned(), colour, points: curve.points.iter().step_by(every).copied().collect() }
         });
         Chart::of_stream(self.title, self.quantity, self.along, curves.collect())
     }

@@ -10,6 +10,7 @@ mod live;
 mod matrix;
 mod output;
 mod step;
+mod sweep;
 mod text;
 
 use std::io;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use chart::Chart;
 pub use live::{LiveReport, StreamChart, StreamCurve};
+pub use sweep::{RateReport, SweepReport};
 
 /// How the network stood after one epoch.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
