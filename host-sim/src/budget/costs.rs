@@ -1,6 +1,6 @@
 //! Time and code size, estimated from what the benchmark has recorded of each layer, loss and rule alone.
 //!
-//! Cycles are those that [`bench`](crate::bench) models for a Cortex-M4F: its manual's table, and memory without wait states. A layer's
+//! Cycles are those that [`crate::bench`] models for a Cortex-M4F: its manual's table, and memory without wait states. A layer's
 //! figure is divided by the multiplications and additions (or inputs) of the layer that was measured, and multiplied by those of
 //! the network's. What a ReLU closes, and zeros behind a max-pool, cost what the tables of the kernels say. Another core is scaled
 //! by the instructions that W1 (64-32-10) takes there.

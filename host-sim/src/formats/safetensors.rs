@@ -27,7 +27,7 @@ use crate::network::Network;
 /// Where a file that was written here says which network it is of.
 const NETWORK: &str = "network";
 
-/// The network's line in a file that [`write`] has made.
+/// The network's line in a file that [`write()`] has made.
 #[must_use]
 pub fn network_of(bytes: &[u8]) -> Option<Network> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).ok()?;

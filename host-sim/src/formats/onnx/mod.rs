@@ -7,7 +7,7 @@
 //! computed. A tensor's axes are followed, so a dense layer behind a flatten of `[channel][step]` gets its rows in the
 //! learner's order, `[step][channel]`.
 //!
-//! [`write`] writes operator set 17 with the sample as PyTorch has it: `[batch]`, channels, then positions.
+//! [`write()`] writes operator set 17 with the sample as PyTorch has it: `[batch]`, channels, then positions.
 
 mod axes;
 mod cell;
