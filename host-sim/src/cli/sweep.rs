@@ -201,11 +201,11 @@ impl Sweep {
     fn grid(&self) -> Grid {
         fn once<T: PartialEq + Copy>(values: &[T]) -> Vec<T> {
             let mut kept = Vec::new();
-            values.iter().for_each(|value| {
+            for value in values {
                 if !kept.contains(value) {
                     kept.push(*value);
                 }
-            });
+            }
             kept
         }
         Grid {
