@@ -48,15 +48,16 @@ impl Pass {
 /// How much of the gradient with respect to a layer's input, dL/dx, somebody will read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+// In this order, the compiler sees that a network with no activation but ReLU never asks for `Full`, and leaves its code out.
 pub enum InputGradient {
     /// Nobody reads it: the layer is the first one that learns. It is not computed, and `x` keeps whatever it holds.
     Unused,
-    /// dL/dx for every element.
-    Full,
     /// dL/dx where `x` is not zero; a zero stays as it is. `x` came out of ReLU: a zero is a closed gate, its gradient is
     /// zero, and it already stands there. Where an open gate's gradient is zero, -0.0 is left ([`open_gate`]), so that
     /// closed gates can still be told when several gradients are to be added up.
     WhereActive,
+    /// dL/dx for every element.
+    Full,
     /// As [`WhereActive`](Self::WhereActive), and an element of `x` at this bound or above gets +0.0: `x` came out of ReLU6,
     /// saturated.
     WhereBelow(f32),

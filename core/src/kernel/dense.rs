@@ -82,9 +82,7 @@ pub(crate) fn backward(
         InputGradient::Unused => arch::add_outer(x, dy, weight_gradient),
         InputGradient::WhereActive if first => arch::outer_rows(x, weight, dy, weight_gradient),
         InputGradient::WhereActive => arch::add_outer_rows(x, weight, dy, weight_gradient),
-        // Each with a loop of its own, so that neither calls by a pointer.
-        _ if first => row_by_row(x, weight, dy, weight_gradient, want, arch::outer_rows),
-        _ => row_by_row(x, weight, dy, weight_gradient, want, arch::add_outer_rows),
+        _ => row_by_row(x, weight, dy, weight_gradient, first, want),
     }
     if first {
         arch::copy(dy, bias_gradient);
@@ -125,20 +123,25 @@ pub(crate) fn descend(
     bias.iter_mut().zip(dy).for_each(|(b, d)| *b = keep * *b - rate * d);
 }
 
-/// The gradients where a zero input has a gradient too, or a large one none: `rows_of` knows of neither.
+/// The gradients where a zero input has a gradient too, or a large one none.
+#[inline(never)]
 fn row_by_row(
     x: &mut [f32],
     weight: &[f32],
     dy: &[f32],
     weight_gradient: &mut [f32],
+    first: bool,
     want: InputGradient,
-    rows_of: impl Fn(&mut [f32], &[f32], &[f32], &mut [f32]),
 ) {
     let outputs = dy.len().max(1);
     let rows = weight.chunks_exact(outputs).zip(weight_gradient.chunks_exact_mut(outputs));
     for (x, (row, gradient)) in x.iter_mut().zip(rows) {
         let mut place = [*x];
-        rows_of(&mut place, row, dy, gradient);
+        if first {
+            arch::outer_rows(&mut place, row, dy, gradient);
+        } else {
+            arch::add_outer_rows(&mut place, row, dy, gradient);
+        }
         replace(x, place, want, || arch::dot(row, dy));
     }
 }
