@@ -213,7 +213,7 @@ impl Budget {
 
     /// Counters, in bytes: `Memory::COUNTERS`.
     #[must_use]
-    pub const fn counters(&self) -> usize {
+    pub fn counters(&self) -> usize {
         COUNTERS + self.choice.rule.state()
     }
 

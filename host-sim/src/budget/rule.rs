@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::network::kept::Kept;
+
 /// A rule of the learner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "lowercase")]
@@ -45,42 +47,37 @@ impl Rule {
         Self::Lars,
     ];
 
+    fn kept(self) -> Kept {
+        match self {
+            Self::Sgd => Kept::of::<backpass::Sgd>(),
+            Self::Momentum => Kept::of::<backpass::Momentum>(),
+            Self::RmsProp => Kept::of::<backpass::RmsProp>(),
+            Self::Adagrad => Kept::of::<backpass::Adagrad>(),
+            Self::Adadelta => Kept::of::<backpass::Adadelta>(),
+            Self::Adam => Kept::of::<backpass::Adam>(),
+            Self::AmsGrad => Kept::of::<backpass::AmsGrad>(),
+            Self::Lion => Kept::of::<backpass::Lion>(),
+            Self::Lars => Kept::of::<backpass::Lars>(),
+            Self::InPlace => Kept::of::<backpass::InPlace>(),
+        }
+    }
+
     /// What the learner calls it.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sgd => "Sgd",
-            Self::Momentum => "Momentum",
-            Self::RmsProp => "RmsProp",
-            Self::Adagrad => "Adagrad",
-            Self::Adadelta => "Adadelta",
-            Self::Adam => "Adam",
-            Self::AmsGrad => "AmsGrad",
-            Self::Lion => "Lion",
-            Self::Lars => "Lars",
-            Self::InPlace => "InPlace",
-        }
+    pub fn name(self) -> &'static str {
+        self.kept().name
     }
 
     /// Moments of each parameter.
     #[must_use]
-    pub const fn moments(self) -> usize {
-        match self {
-            Self::Sgd | Self::InPlace => 0,
-            Self::Momentum | Self::RmsProp | Self::Adagrad | Self::Lion | Self::Lars => 1,
-            Self::Adadelta | Self::Adam => 2,
-            Self::AmsGrad => 3,
-        }
+    pub fn moments(self) -> usize {
+        self.kept().moments
     }
 
     /// Bytes of its own counters, whatever the network.
     #[must_use]
-    pub const fn state(self) -> usize {
-        match self {
-            Self::Momentum | Self::Adagrad => 4,
-            Self::Adam | Self::AmsGrad => 8,
-            Self::Sgd | Self::RmsProp | Self::Adadelta | Self::Lion | Self::Lars | Self::InPlace => 0,
-        }
+    pub fn state(self) -> usize {
+        self.kept().state_bytes
     }
 
     /// The row of the benchmark that has its update alone, for 2,410 parameters.

@@ -5,16 +5,15 @@
 
 use backpass::checkpoint::format::{CHECKS, COMMIT, COMMIT_MAGIC, HEADER, MAGIC, VERSION};
 use backpass::checkpoint::{Fingerprint, Image, Info, Store};
-use backpass::memory::Training;
-use backpass::optimizer::State;
 use backpass::{
-    Adadelta, Adagrad, Adam, AmsGrad, CenteredMomentumRmsProp, CenteredRmsProp, Dense, InPlace, Lars, Lion, Momentum,
-    MomentumRmsProp, RmsProp, Sgd, Zero,
+    Adadelta, Adagrad, Adam, AmsGrad, CenteredMomentumRmsProp, CenteredRmsProp, InPlace, Lars, Lion, Momentum,
+    MomentumRmsProp, RmsProp, Sgd,
 };
 use crc::{CRC_32_ISO_HDLC, Crc};
 
 use super::{Model, Problems};
 use crate::network::Network;
+use crate::network::kept::Kept;
 
 /// To the largest piece in which a store writes, so that a flash of any alignment can hold the image.
 const ALIGN: usize = 256;
@@ -51,38 +50,22 @@ pub enum Rule {
     Lars,
 }
 
-/// What a rule keeps.
-struct Kept {
-    name: &'static str,
-    /// Numbers for each parameter.
-    moments: usize,
-    /// Words for the whole network.
-    words: usize,
-}
-
 impl Rule {
     fn kept(self) -> Kept {
-        /// What a rule keeps does not depend on the network.
-        type Any = Dense<1>;
-        fn of<O: Training<Any, [f32; 1]>>() -> Kept {
-            let (mut state, mut words) = (O::State::ZERO, 0);
-            state.words(&mut |_| words += 1);
-            Kept { name: O::NAME, moments: O::Moments::ZERO.as_ref().len(), words }
-        }
         match self {
-            Self::Sgd => of::<Sgd>(),
-            Self::InPlace => of::<InPlace>(),
-            Self::Momentum => of::<Momentum>(),
-            Self::RmsProp => of::<RmsProp>(),
-            Self::MomentumRmsProp => of::<MomentumRmsProp>(),
-            Self::CenteredRmsProp => of::<CenteredRmsProp>(),
-            Self::CenteredMomentumRmsProp => of::<CenteredMomentumRmsProp>(),
-            Self::Adagrad => of::<Adagrad>(),
-            Self::Adadelta => of::<Adadelta>(),
-            Self::Adam => of::<Adam>(),
-            Self::AmsGrad => of::<AmsGrad>(),
-            Self::Lion => of::<Lion>(),
-            Self::Lars => of::<Lars>(),
+            Self::Sgd => Kept::of::<Sgd>(),
+            Self::InPlace => Kept::of::<InPlace>(),
+            Self::Momentum => Kept::of::<Momentum>(),
+            Self::RmsProp => Kept::of::<RmsProp>(),
+            Self::MomentumRmsProp => Kept::of::<MomentumRmsProp>(),
+            Self::CenteredRmsProp => Kept::of::<CenteredRmsProp>(),
+            Self::CenteredMomentumRmsProp => Kept::of::<CenteredMomentumRmsProp>(),
+            Self::Adagrad => Kept::of::<Adagrad>(),
+            Self::Adadelta => Kept::of::<Adadelta>(),
+            Self::Adam => Kept::of::<Adam>(),
+            Self::AmsGrad => Kept::of::<AmsGrad>(),
+            Self::Lion => Kept::of::<Lion>(),
+            Self::Lars => Kept::of::<Lars>(),
         }
     }
 }
@@ -183,7 +166,7 @@ impl Problems {
 /// A checkpoint of a learner that has these parameters and has not learned yet.
 #[must_use]
 pub fn write(model: &Model, rule: Rule) -> Vec<u8> {
-    let Kept { name, moments, words } = rule.kept();
+    let Kept { name, moments, words, .. } = rule.kept();
     let parameters = 4 * model.network.parameter_count();
     let optimizer = Fingerprint::new().text(name).number(moments).number(words);
     let fingerprints = [model.network.fingerprint(), optimizer, Fingerprint::new()].map(Fingerprint::value);
@@ -265,7 +248,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use backpass::{CrossEntropy, Gru, Learner, Memory, Relu, Signal};
+    use backpass::{CrossEntropy, Dense, Gru, Learner, Memory, Relu, Signal};
 
     use super::*;
 

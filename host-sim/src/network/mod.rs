@@ -3,6 +3,7 @@
 //! A [`Network`] says what the type `(Dense<32>, Relu, Dense<10>)` says: the layers, their shapes, and the names, shapes and
 //! order of their parameters. It computes nothing. [`line`](mod@line) reads and writes it as text, [`rust`] as a type of the learner.
 
+pub(crate) mod kept;
 pub mod layer;
 pub mod line;
 pub mod model;
