@@ -141,7 +141,9 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
     let weights_words = "\n`src/weights.rs` has random weights, as a learner draws them: features that do not learn, but that the head can learn from. With those of\n\
                          a network that was trained elsewhere it is a pretrained one; only the head then adapts to what the board sees.\n";
     let feed = format!("python3 feed.py {} mine.csv", parts.line);
-    Ok(Values(vec![
+    let chip = parts.chip.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    let everywhere = vec![
+        ("board_type", common!("board.rs").to_owned()),
         ("name", plan.name.clone()),
         ("line", plan.network.to_string()),
         ("backpass", plan.origin.dependency("core")?),
@@ -202,8 +204,7 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
         ("frames", plan.frames().to_string()),
         ("board_title", parts.title.to_owned()),
         ("run_words", parts.run.to_owned()),
-        ("feed_command", feed.clone()),
-        ("feed_example", feed),
+        ("feed_command", feed),
         ("setup", parts.setup.trim_end().to_owned()),
         ("inputs", inputs.count().to_string()),
         ("outputs", outputs.count().to_string()),
@@ -223,7 +224,8 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
                 + &text(is_trained, "| `src/trained.rs` | the parameters that learning starts from |\n"),
         ),
         ("weights_words", text(is_frozen && !is_trained, weights_words)),
-    ]))
+    ];
+    Ok(Values(everywhere.into_iter().chain(chip).collect()))
 }
 
 /// The order of a sample's numbers.

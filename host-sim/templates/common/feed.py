@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends the rows of a CSV file to the board, which learns them; needs nothing but Python 3.8.
 
-    {{feed_example}}
+    {{feed_command}}
 
 A row is a sample: {{inputs}} numbers{{order_words}}, then {{label_words}}. A first row of words is passed over. Columns are scaled to mean 0 and
 deviation 1 by the rows that are learned from; the last fifth of the shuffled rows is not learned from, but tested on.

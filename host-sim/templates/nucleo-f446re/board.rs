@@ -32,14 +32,7 @@ unsafe extern "C" {
 /// The flash's registers, which the unlocked flash borrows.
 static REGISTERS: StaticCell<pac::FLASH> = StaticCell::new();
 
-/// What the application works with.
-pub struct Board<L, F, A> {
-    pub line: L,
-    pub store: Store<F>,
-    /// To be called at every step, for the watchdog.
-    pub alive: A,
-}
-
+{{board_type}}
 /// Says something on the log.
 pub fn log(words: Arguments<'_>) {
     defmt::info!("{}", defmt::Display2Format(&words));

@@ -19,14 +19,7 @@ const CHECKPOINTS: u32 = {{checkpoints}};
 
 static FLASH: ConstStaticCell<[u8; CHECKPOINTS as usize]> = ConstStaticCell::new([0; CHECKPOINTS as usize]);
 
-/// What the application works with.
-pub struct Board<L, F, A> {
-    pub line: L,
-    pub store: Store<F>,
-    /// To be called at every step.
-    pub alive: A,
-}
-
+{{board_type}}
 /// The board. To be called once.
 pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut()> {
     let flash = FLASH.take();

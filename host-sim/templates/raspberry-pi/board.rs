@@ -1,4 +1,4 @@
-//! A Raspberry Pi Pico: clock, watchdog, flash for checkpoints, and a serial port at GP0 (to the computer) and GP1 (from it).
+//! {{chip_title}}: clock, watchdog, flash for checkpoints, and a serial port at GP0 (to the computer) and GP1 (from it).
 
 use core::fmt::Arguments;
 
@@ -8,23 +8,17 @@ use defmt_rtt as _;
 use embedded_io::{Read, ReadReady, Write};
 use embedded_storage::nor_flash::NorFlash;
 use panic_probe as _;
-use portable_atomic as _;
-use rp2040_hal::clocks::init_clocks_and_plls;
-pub use rp2040_hal::entry;
-use rp2040_hal::fugit::{ExtU32, RateExtU32};
-use rp2040_hal::gpio::{FunctionUart, Pins, PullNone, PullUp};
-use rp2040_hal::uart::{DataBits, Enabled, StopBits, UartConfig, UartDevice, UartPeripheral, ValidUartPinout};
-use rp2040_hal::{Clock as _, Sio, Watchdog, pac};
+{{chip_import}}use {{hal}}::clocks::init_clocks_and_plls;
+pub use {{hal}}::entry;
+use {{hal}}::fugit::{ExtU32, RateExtU32};
+use {{hal}}::gpio::{FunctionUart, Pins, PullNone, PullUp};
+use {{hal}}::uart::{DataBits, Enabled, StopBits, UartConfig, UartDevice, UartPeripheral, ValidUartPinout};
+use {{hal}}::{Clock as _, Sio, Watchdog, pac};
 
 use crate::flash;
 use crate::line::{Line, Port};
 
-/// The second stage of the bootloader: sets the flash chip up for fast reading.
-#[unsafe(link_section = ".boot2")]
-#[unsafe(no_mangle)]
-#[used]
-static BOOT2: [u8; 256] = rp2040_boot2::BOOT_LOADER_W25Q080;
-
+{{chip_start}}
 /// Hertz of the board's crystal.
 const CRYSTAL: u32 = 12_000_000;
 /// Seconds without a step after which the board is reset; it then goes on from its checkpoint.
@@ -38,14 +32,7 @@ unsafe extern "C" {
     static _checkpoints_end: u8;
 }
 
-/// What the application works with.
-pub struct Board<L, F, A> {
-    pub line: L,
-    pub store: Store<F>,
-    /// To be called at every step, for the watchdog.
-    pub alive: A,
-}
-
+{{board_type}}
 /// Says something on the log.
 pub fn log(words: Arguments<'_>) {
     defmt::info!("{}", defmt::Display2Format(&words));
