@@ -390,7 +390,7 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
         let predicted = self.predict().map_or(class, |(class, _)| class);
         let mut first_loss = 0.0;
         for update in 0..self.settings.updates.max(1) {
-            let loss = self.descend(self.settings.replayed, Some(class), log);
+            let loss = self.descend(Some(class), log);
             if update == 0 {
                 first_loss = loss;
             }
@@ -407,15 +407,15 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
 
     /// One update of the rehearsal; saves what came of it after the last.
     fn rehearse<F: NorFlash>(&mut self, store: &mut Store<F>, log: &mut dyn FnMut(Event)) {
-        self.descend(self.settings.replayed, None, log);
+        self.descend(None, log);
         self.rehearsals = self.rehearsals.saturating_sub(1);
         if self.rehearsals == 0 {
             self.save(store, log);
         }
     }
 
-    /// One update: from so many remembered windows, and from the window that is complete, if it is one of a class. Returns their mean loss.
-    fn descend(&mut self, replayed: u32, class: Option<u8>, log: &mut dyn FnMut(Event)) -> f32 {
+    /// One update: from remembered windows, and from the window that is complete, if it is one of a class. Returns their mean loss.
+    fn descend(&mut self, class: Option<u8>, log: &mut dyn FnMut(Event)) -> f32 {
         let (mut sum, mut observed) = (0.0, 0_u32);
         let mut note = |result: Result<f32, ObserveError>| match result {
             Ok(loss) => {
@@ -424,7 +424,7 @@ impl<'m, const C: usize, const K: usize, Q: Storage<Input<C>>> Gesture<'m, C, K,
             }
             Err(error) => log(Event::WindowRefused(error)),
         };
-        for _ in 0..replayed {
+        for _ in 0..self.settings.replayed {
             let Some(earlier) = self.past.choose() else { break };
             let scaler = &*self.scaler;
             let fill = |input: &mut Input<C>| {
