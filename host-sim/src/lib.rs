@@ -32,12 +32,15 @@ pub mod explain;
 pub mod flash;
 pub mod formats;
 pub mod link;
+pub mod log;
+pub mod monitor;
 pub mod network;
 pub mod project;
 pub mod reliability;
 pub mod report;
 pub mod simulation;
 pub mod sweep;
+pub mod terminal;
 pub mod world;
 
 pub use backpass_app::mlperf_tiny;

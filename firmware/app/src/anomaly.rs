@@ -68,6 +68,16 @@ pub struct Ram<const C: usize, Q> {
 }
 
 impl<const C: usize, Q: Zero> Ram<C, Q> {
+    /// The parts and their bytes, for a table: those of the network's [`Memory`], and what the live stream takes.
+    pub const PARTS: [(&'static str, usize); 9] = {
+        let [parameters, gradients, moments, activations, counters] = Memory::<Network<C>, Input<C>, Adam>::PARTS;
+        let (window, past) = (size_of::<Window<ROWS, C, HOP>>(), size_of::<Past<Q>>());
+        let (scaler, target) = (size_of::<StandardScaler<C>>(), size_of::<Input<C>>());
+        let stream = [("window", window), ("replay", past), ("scaler", scaler), ("target", target)];
+        let [window, past, scaler, target] = stream;
+        [parameters, gradients, moments, activations, counters, window, past, scaler, target]
+    };
+
     /// All zeros, so that a static lies in `.bss`.
     pub const fn new() -> Self {
         Self {

@@ -49,7 +49,7 @@ mod run {
 
     use backpass::checkpoint::Store;
     use backpass::stream::Storage;
-    use defmt::{Display2Format, error, info, warn};
+    use defmt::{Display2Format, Format, Formatter, error, info, warn};
     use embedded_hal::delay::DelayNs;
     use embedded_hal::digital::InputPin;
     use embedded_io::{Read, ReadReady, Write};
@@ -82,6 +82,17 @@ mod run {
         }
     }
 
+    /// Parts of the RAM to learn in, and their bytes, as [`Memory`](backpass::Memory) tells its own.
+    struct Ram<'p>(&'p [(&'static str, usize)]);
+
+    impl Format for Ram<'_> {
+        fn format(&self, f: Formatter<'_>) {
+            defmt::write!(f, "RAM {{ ");
+            self.0.iter().for_each(|(part, bytes)| defmt::write!(f, "{=str}: {=usize}, ", part, bytes));
+            defmt::write!(f, "}}");
+        }
+    }
+
     /// Learns gestures for ever.
     pub fn run_gesture<const C: usize, Q, S, A, B, D, T, W, L, F, K>(
         ram: &'static mut gesture::Ram<C, CLASSES, Q>,
@@ -100,6 +111,7 @@ mod run {
         K: FnMut(),
     {
         info!("backpass gesture: {} channels, {} classes, {}", C, CLASSES, settings);
+        info!("{}", Ram(&gesture::Ram::<C, CLASSES, Q>::PARTS));
         let Board { mut parts, flash, checkpoints, mut alive, .. } = board;
         let mut store = begin(&mut parts, flash, checkpoints);
         let mut application = gesture::Gesture::new(ram, settings);
@@ -128,6 +140,7 @@ mod run {
         K: FnMut(),
     {
         info!("backpass anomaly: {} channels, {}", C, settings);
+        info!("{}", Ram(&anomaly::Ram::<C, Q>::PARTS));
         let Board { mut parts, flash, checkpoints, mut alive, .. } = board;
         let mut store = begin(&mut parts, flash, checkpoints);
         let mut application = anomaly::Anomaly::new(ram, settings);
@@ -154,6 +167,7 @@ mod run {
         K: FnMut(),
     {
         info!("backpass stream: {} baud", stream::BAUD);
+        info!("{}", ram);
         let Board { mut parts, line, flash, checkpoints, mut alive } = board;
         let mut store = begin(&mut parts, flash, checkpoints);
         let mut server = stream::example(ram, frames);
@@ -213,17 +227,37 @@ mod run {
         }
     }
 
-    /// Not of samples: there are many, and the host is told.
+    /// What the host asks for without changing anything is not told: the host has the answer.
     pub fn tell_stream(event: stream::Event) {
         use stream::{Event, Response};
         match event {
             Event::Resumed { observed } => info!("goes on after {} samples", observed),
             Event::Fresh => info!("nothing was saved: starts afresh"),
             Event::NotResumed(error) => warn!("starts afresh: {}", Display2Format(&error)),
+            Event::Learned { class, predicted, loss } => info!("class {} taken for {}, loss {}", class, predicted, loss),
             Event::Answered(Response::Trained { .. } | Response::Predicted { .. } | Response::Evaluated { .. }) => {}
             Event::Answered(Response::Refused(refusal)) => warn!("refused: {}", Display2Format(&refusal)),
             Event::Answered(response) => info!("{}", response),
             Event::Line(error) => warn!("the line: {}", error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether parts are all of a size, but for what aligns them.
+    fn add_up(parts: &[(&str, usize)], size: usize) {
+        let sum = parts.iter().map(|(_, bytes)| bytes).sum::<usize>();
+        assert!(sum <= size && size < sum + 16, "{parts:?} of {size}");
+    }
+
+    #[test]
+    fn the_parts_of_the_ram_add_up() {
+        type Gesture = gesture::Ram<6, CLASSES, gesture::Window6>;
+        type Anomaly = anomaly::Ram<3, anomaly::Window3>;
+        add_up(&Gesture::PARTS, size_of::<Gesture>());
+        add_up(&Anomaly::PARTS, size_of::<Anomaly>());
     }
 }

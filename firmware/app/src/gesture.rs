@@ -65,6 +65,14 @@ pub struct Ram<const C: usize, const K: usize, Q> {
 }
 
 impl<const C: usize, const K: usize, Q: Zero> Ram<C, K, Q> {
+    /// The parts and their bytes, for a table: those of the network's [`Memory`], and what the live stream takes.
+    pub const PARTS: [(&'static str, usize); 8] = {
+        let [parameters, gradients, moments, activations, counters] = Memory::<Network<K>, Input<C>, Adam>::PARTS;
+        let (window, past) = (size_of::<Window<ROWS, C, HOP>>(), size_of::<Past<K, Q>>());
+        let scaler = ("scaler", size_of::<StandardScaler<C>>());
+        [parameters, gradients, moments, activations, counters, ("window", window), ("replay", past), scaler]
+    };
+
     /// All zeros, so that a static lies in `.bss`.
     pub const fn new() -> Self {
         Self { memory: Memory::new(), window: Window::new(), past: Replay::new(), scaler: StandardScaler::new() }

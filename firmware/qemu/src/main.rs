@@ -10,6 +10,9 @@ use backpass_app::parameters_crc32;
 use backpass_app::session::Event;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_SUCCESS};
+#[cfg(feature = "rtt")]
+use defmt_rtt as _;
+#[cfg(not(feature = "rtt"))]
 use defmt_semihosting as _;
 use portable_atomic as _;
 use static_cell::ConstStaticCell;
@@ -66,6 +69,7 @@ fn log(event: Event) {
         Event::Trained { epoch, seen, of, loss } if seen % PROGRESS == 0 || seen == of => {
             defmt::info!("epoch {} trained {}/{} loss {}", epoch, seen, of, loss);
         }
+        Event::Tested { class, predicted, last: true } => defmt::info!("class {} taken for {}", class, predicted),
         Event::SampleRefused { index, error } => defmt::warn!("sample {} refused: {}", index, error),
         Event::UpdateRefused(error) => defmt::warn!("update refused: {}", error),
         Event::Epoch(epoch) => defmt::info!(

@@ -1,7 +1,7 @@
 //! Runs an image in QEMU and decodes its log.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,9 +9,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use defmt_decoder::{DecodeError, StreamDecoder, Table};
-
 use super::{BoardError, Machine};
+use crate::link::Receive;
+use crate::log::{Decoder, Table};
 
 const QEMU: &str = "qemu-system-arm";
 /// How long QEMU may take to connect the serial line.
@@ -24,7 +24,7 @@ pub(super) fn check() -> Result<(), BoardError> {
     qemu.status().map(drop).map_err(not_started)
 }
 
-fn not_started(source: std::io::Error) -> BoardError {
+fn not_started(source: io::Error) -> BoardError {
     match source.kind() {
         ErrorKind::NotFound => BoardError::QemuMissing,
         _ => BoardError::Start { program: QEMU.to_owned(), source },
@@ -45,12 +45,13 @@ impl Program {
     /// # Errors
     /// [`BoardError::Unreadable`] or [`BoardError::NoLog`].
     pub fn load(image: &Path) -> Result<Self, BoardError> {
-        let unreadable = |source| BoardError::Unreadable { path: image.to_owned(), source };
-        let elf = std::fs::read(image).map_err(unreadable)?;
-        let no_log = |reason: String| BoardError::NoLog { path: image.to_owned(), reason };
-        let table = Table::parse(&elf).map_err(|error| no_log(error.to_string()))?;
-        let table = table.ok_or_else(|| no_log("it has no .defmt section".to_owned()))?;
-        Ok(Self { image: image.to_owned(), table, counts: false })
+        Ok(Self { image: image.to_owned(), table: Table::load(image)?, counts: false })
+    }
+
+    /// Its table of messages.
+    #[must_use]
+    pub const fn table(&self) -> &Table {
+        &self.table
     }
 
     /// Lets the machine's time pass with its instructions, 128 ns each, instead of with the host's time: its timers count them.
@@ -125,18 +126,37 @@ impl Program {
                 text
             })
         });
-        let decoder = self.table.new_stream_decoder();
-        Ok(Emulation { child, bytes, errors, decoder, messages: VecDeque::new() })
+        let decoder = Decoder::defmt(&self.table);
+        Ok(Emulation { child, bytes, left: Vec::new(), errors, decoder, messages: VecDeque::new() })
     }
 }
 
 /// An image that runs in QEMU. Dropped, it is stopped.
+#[derive(Debug)]
 pub struct Emulation<'p> {
     child: Running,
     bytes: Receiver<Vec<u8>>,
+    /// Bytes of its log that nobody has asked for yet.
+    left: Vec<u8>,
     errors: Option<thread::JoinHandle<String>>,
-    decoder: Box<dyn StreamDecoder + Send + Sync + 'p>,
+    decoder: Decoder<'p>,
     messages: VecDeque<String>,
+}
+
+/// The bytes of its log, instead of [`message`](Emulation::message).
+impl Receive for Emulation<'_> {
+    fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        if self.left.is_empty() {
+            match self.bytes.recv_timeout(timeout) {
+                Ok(part) => self.left = part,
+                Err(RecvTimeoutError::Timeout) => return Ok(0),
+                Err(RecvTimeoutError::Disconnected) => return Err(ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let count = self.left.len().min(buffer.len());
+        buffer.iter_mut().zip(self.left.drain(..count)).for_each(|(place, byte)| *place = byte);
+        Ok(count)
+    }
 }
 
 impl Emulation<'_> {
@@ -146,25 +166,22 @@ impl Emulation<'_> {
     /// [`BoardError::Silent`] after `patience` without a message, [`BoardError::Damaged`].
     pub fn message(&mut self, patience: Duration) -> Result<Option<String>, BoardError> {
         let end = Instant::now() + patience;
+        let mut buffer = [0; 4096];
         loop {
             if let Some(message) = self.messages.pop_front() {
                 return Ok(Some(message));
             }
-            match self.bytes.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(part) => self.decode(&part)?,
-                Err(RecvTimeoutError::Timeout) => return Err(BoardError::Silent { silence: patience }),
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
-            }
-        }
-    }
-
-    fn decode(&mut self, bytes: &[u8]) -> Result<(), BoardError> {
-        self.decoder.received(bytes);
-        loop {
-            match self.decoder.decode() {
-                Ok(frame) => self.messages.push_back(frame.display_message().to_string()),
-                Err(DecodeError::UnexpectedEof) => return Ok(()),
-                Err(DecodeError::Malformed) => return Err(BoardError::Damaged),
+            let wait = end.saturating_duration_since(Instant::now());
+            match self.receive(&mut buffer, wait) {
+                Ok(0) => return Err(BoardError::Silent { silence: patience }),
+                Ok(count) => {
+                    let messages = &mut self.messages;
+                    self.decoder.receive(&buffer[..count], &mut |message| messages.push_back(message.text));
+                    if self.decoder.damaged() > 0 {
+                        return Err(BoardError::Damaged);
+                    }
+                }
+                Err(_) => return Ok(None),
             }
         }
     }
@@ -185,12 +202,6 @@ impl Emulation<'_> {
         }
         let stderr = self.errors.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
         Err(BoardError::Failed { status, stderr })
-    }
-}
-
-impl std::fmt::Debug for Emulation<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Emulation").field("qemu", &self.child.0.id()).finish_non_exhaustive()
     }
 }
 
@@ -218,6 +229,7 @@ fn forward(mut source: impl Read, mut send: impl FnMut(Vec<u8>) -> bool) {
 }
 
 /// A process that is stopped when nobody waits for it any more.
+#[derive(Debug)]
 struct Running(Child);
 
 impl Running {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use backpass_app::digits;
 use backpass_sim::board::{self, BoardLog, Comparison, Image, Line, Machine, Profile};
+use backpass_sim::monitor::Metrics;
 use clap::Args;
 use serde_json::json;
 
@@ -89,8 +90,8 @@ impl Board {
             if let Line::Progress { epoch, seen, of } = line {
                 screen.progress(u64::from(epoch.saturating_sub(1)) * of + seen, String::new());
             }
-            // Thousands of weights are for the comparison, not for a reader.
-            if !matches!(line, Line::Parameters { .. }) {
+            // Thousands of weights are for the comparison and each sample of the test for `monitor`, not for a reader.
+            if !matches!(line, Line::Parameters { .. }) && Metrics::of(message).taken.is_none() {
                 screen.line(format!("  {message}"));
             }
             log.add(line);

@@ -2,20 +2,18 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use backpass_sim::terminal::{axis, bounds, broken, curve, is_roomy, time_axis};
 use clap::Args;
-use ratatui::backend::Backend;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
-use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Axis, Block, Borders, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap};
-use ratatui::{DefaultTerminal, Frame};
+use ratatui::widgets::{Axis, Block, Borders, Chart, Gauge, Paragraph, Wrap};
 
+use super::terminal::{Key, Screen};
 use super::train::prepare;
 
 /// Rows of the signal that are shown.
@@ -24,12 +22,8 @@ const ROWS: usize = 240;
 const POINTS: usize = 480;
 /// Lines that are kept.
 const LINES: usize = 100;
-/// The terminal that frames and axes fit in: columns and rows.
-const ROOMY: (u16, u16) = (60, 18);
 /// Columns of the LEDs.
 const LEDS: u16 = 15;
-/// From one picture to the next.
-const FRAME: Duration = Duration::from_millis(40);
 
 /// Where the output goes.
 #[derive(Debug, Args)]
@@ -89,72 +83,52 @@ pub(crate) struct Watched<'m> {
 
 /// The view, while it is open. Leaves the terminal as it was when it is dropped.
 pub(crate) struct View {
-    terminal: DefaultTerminal,
+    /// `None` once the view has ended: the rest goes on unseen.
+    screen: Option<Screen>,
     picture: Picture,
     speed: f64,
     opened: Instant,
-    drawn: Option<Instant>,
-    ended: bool,
 }
 
 impl View {
     /// Opens the view if somebody can see it.
     pub(crate) fn open(output: &Output, title: &'static str) -> Result<Option<Self>, Box<dyn Error>> {
-        // A terminal that only prints.
-        let is_dumb = std::env::var_os("TERM").is_some_and(|kind| kind == "dumb");
-        let is_seen = std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !is_dumb;
-        if !is_seen || output.no_live || output.quiet || output.json {
+        if output.no_live || output.quiet || output.json {
             return Ok(None);
         }
-        let mut terminal = ratatui::try_init().map_err(|error| format!("no live view: {error}; use --no-live"))?;
-        // Not every terminal has an empty second screen. `Terminal::clear` would wait for the cursor's place, which not all tell.
-        let _ = terminal.backend_mut().clear();
-        Ok(Some(Self {
-            terminal,
+        let view = |screen| Self {
+            screen: Some(screen),
             picture: Picture::new(title),
             speed: f64::from(output.speed),
             opened: Instant::now(),
-            drawn: None,
-            ended: false,
-        }))
+        };
+        Ok(Screen::open()?.map(view))
     }
 
     /// A line for people.
     pub(crate) fn line(&mut self, line: String) {
-        if self.ended { super::screen::print(&line) } else { self.picture.line(line) }
+        if self.screen.is_none() { super::screen::print(&line) } else { self.picture.line(line) }
     }
 
     /// Leaves the terminal as it was, and tells there what was told so far.
     fn end(&mut self) {
-        if !self.ended {
-            self.ended = true;
-            ratatui::restore();
-            let _ = self.terminal.show_cursor();
+        if self.screen.take().is_some() {
             self.picture.lines.iter().for_each(|line| super::screen::print(line));
         }
     }
 
     /// Shows a moment, when its time has come.
     pub(crate) fn watch(&mut self, watched: &Watched<'_>) {
-        if self.ended {
-            return;
-        }
+        let Some(screen) = &mut self.screen else { return };
         self.picture.take(watched);
         let due = Duration::from_secs_f64((watched.seconds / self.speed).max(0.0));
         std::thread::sleep(due.saturating_sub(self.opened.elapsed()));
-        if self.drawn.is_some_and(|drawn| drawn.elapsed() < FRAME) {
-            return;
-        }
-        self.drawn = Some(Instant::now());
-        // A terminal that is gone, or a key that ends the view: the rest goes on unseen.
-        let is_drawn = self.terminal.draw(|frame| self.picture.draw(frame)).is_ok();
-        match pressed() {
+        match screen.show(|frame| self.picture.draw(frame)) {
             Some(Key::Interrupt) => {
                 self.end();
                 std::process::exit(130);
             }
             Some(Key::End) => self.end(),
-            None if !is_drawn => self.end(),
             None => {}
         }
     }
@@ -164,29 +138,6 @@ impl Drop for View {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// A key of the view.
-enum Key {
-    /// Ctrl-C: ends the program.
-    Interrupt,
-    /// Ends the view.
-    End,
-}
-
-/// The key that was pressed, if one was.
-fn pressed() -> Option<Key> {
-    while event::poll(Duration::ZERO).is_ok_and(|is_there| is_there) {
-        let Ok(Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. })) = event::read() else {
-            continue;
-        };
-        match code {
-            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return Some(Key::Interrupt),
-            KeyCode::Char('q') | KeyCode::Esc => return Some(Key::End),
-            _ => {}
-        }
-    }
-    None
 }
 
 /// All that the view shows.
@@ -256,7 +207,7 @@ impl Picture {
         let label = format!("{} {:.0} s (q: end view)", self.title, self.seconds);
         let gauge = Gauge::default().ratio(self.progress.clamp(0.0, 1.0)).label(label);
         frame.render_widget(gauge.gauge_style(Style::new().fg(Color::Blue)), top);
-        if frame.area().width < ROOMY.0 || frame.area().height < ROOMY.1 {
+        if !is_roomy(frame.area()) {
             self.draw_compactly(frame, rest);
             return;
         }
@@ -313,9 +264,8 @@ impl Picture {
         let bounds = bounds(channels.iter().flat_map(|(_, points, _)| points.iter().map(|point| point.1)));
         let mut title = vec![Span::raw("m/s²")];
         let datasets = channels.iter().map(|(name, points, color)| {
-            let style = Style::new().fg(*color);
-            title.push(Span::styled(format!(" {name}"), style));
-            Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
+            title.push(Span::styled(format!(" {name}"), Style::new().fg(*color)));
+            curve(points, *color)
         });
         let chart = Chart::new(datasets.collect())
             .x_axis(Axis::default().bounds([0.0, ROWS as f64]))
@@ -331,53 +281,16 @@ impl Picture {
             self.limit.iter().flat_map(|limit| [(0.0, *limit), (self.seconds, *limit)]).collect();
         let bounds =
             if name.ends_with('%') { [0.0, 100.0] } else { bounds(points.iter().chain(&limit).map(|point| point.1)) };
-        let line = |points, color| {
-            let style = Style::new().fg(color);
-            Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(points)
-        };
         let mut title = vec![Span::styled(*name, Style::new().fg(Color::Yellow))];
-        let mut datasets = vec![line(points.as_slice(), Color::Yellow)];
+        let mut datasets = vec![curve(points, Color::Yellow)];
         if !limit.is_empty() {
-            datasets.push(line(&limit, Color::Red));
+            datasets.push(curve(&limit, Color::Red));
             title.extend([Span::raw(", "), Span::styled("threshold", Style::new().fg(Color::Red))]);
         }
-        let end = self.seconds.max(1.0);
-        let mut time = Axis::default().bounds([0.0, end]);
-        if area.height > 7 {
-            time = time.labels(["0 s".to_owned(), format!("{end:.0} s")]);
-        }
+        let time = time_axis(self.seconds, area);
         let chart = Chart::new(datasets).x_axis(time).y_axis(axis(bounds)).legend_position(None);
         frame.render_widget(chart.block(block.title(Line::from(title))), area);
     }
-}
-
-/// From the least to the largest of some values, with something between.
-fn bounds(values: impl Iterator<Item = f64>) -> [f64; 2] {
-    let (least, largest) = values
-        .filter(|value| value.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, largest), value| (least.min(value), largest.max(value)));
-    if least > largest {
-        return [0.0, 1.0];
-    }
-    let margin = (0.05 * (largest - least)).max(1e-3);
-    [least - margin, largest + margin]
-}
-
-/// A line in pieces of at most `width` characters, broken at spaces where there are some.
-fn broken(line: &str, width: usize) -> Vec<String> {
-    let (mut pieces, mut piece) = (Vec::new(), String::new());
-    for word in line.split_inclusive(' ') {
-        if piece.chars().count() + word.trim_end().chars().count() > width && !piece.trim().is_empty() {
-            pieces.push(std::mem::take(&mut piece));
-        }
-        piece.push_str(word);
-    }
-    pieces.push(piece);
-    pieces
-}
-
-fn axis(bounds: [f64; 2]) -> Axis<'static> {
-    Axis::default().bounds(bounds).labels(bounds.map(|bound| format!("{bound:.1}")))
 }
 
 #[cfg(test)]
@@ -457,13 +370,6 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_broken_at_spaces() {
-        assert_eq!(broken("  1.0 s  button A released", 16), ["  1.0 s  button ", "A released"]);
-        assert_eq!(broken("a", 0), ["a"]);
-        assert_eq!(broken("", 10), [""]);
-    }
-
-    #[test]
     fn what_is_kept_does_not_grow() {
         let mut picture = Picture::new("anomaly");
         for second in 0..10_000 {
@@ -472,14 +378,5 @@ mod tests {
         }
         assert!(picture.motion.len() <= ROWS && picture.curve.1.len() <= POINTS && picture.lines.len() <= LINES);
         assert!(picture.curve.1.is_sorted(), "the curve still goes from the beginning to the end");
-    }
-
-    #[test]
-    fn bounds_hold_all_finite_values() {
-        assert_eq!(bounds([].into_iter()), [0.0, 1.0]);
-        let [least, largest] = bounds([f64::NAN, 1.0, 3.0].into_iter());
-        assert!(least < 1.0 && largest > 3.0);
-        let [least, largest] = bounds([2.0].into_iter());
-        assert!(least < 2.0 && largest > 2.0, "something is between them");
     }
 }

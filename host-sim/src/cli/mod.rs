@@ -13,12 +13,14 @@ mod gesture;
 mod import;
 mod live;
 mod models;
+mod monitor;
 mod new;
 mod reliability;
 pub(crate) mod screen;
 mod seeds;
 mod stream;
 mod sweep;
+mod terminal;
 mod train;
 
 use std::error::Error;
@@ -60,6 +62,8 @@ enum Command {
     Anomaly(anomaly::Anomaly),
     /// Send recordings to a board over a serial line: it learns them, whatever the line loses.
     Stream(stream::Stream),
+    /// Watch a board learn: loss, accuracy, confusion, refusals and RAM, from its log, as it comes.
+    Monitor(Box<monitor::Monitor>),
     /// Write out one training step of a small network: forward, chain rule, update, finite differences.
     Explain(explain::Explain),
     /// Find out why a network does not learn your data, and what to change.
@@ -86,6 +90,7 @@ impl Cli {
             Command::Gesture(gesture) => gesture.run(),
             Command::Anomaly(anomaly) => anomaly.run(),
             Command::Stream(stream) => stream.run(),
+            Command::Monitor(monitor) => monitor.run(),
             Command::Explain(explain) => explain.run(),
             Command::Diagnose(diagnose) => diagnose.run(),
             Command::Import(import) => import.run(),

@@ -1,5 +1,6 @@
-//! The host's end of a serial line to a board that runs [`backpass_app::stream`]: its [`Twin`], an emulated board's TCP stream, or a real
-//! board on a [`Port`].
+//! Links to a board. What receives bytes is [`Receive`]: a serial [`Port`], a TCP stream, the log of an [emulated
+//! board](crate::board::Emulation), and with the feature `probe` a debug probe. What sends them too is a [`Line`]: at its end the
+//! [`Client`] asks a board that runs [`backpass_app::stream`], or its [`Twin`].
 //!
 //! ```
 //! use backpass_sim::link::{Client, Twin, TwinMemory};
@@ -16,6 +17,8 @@
 
 mod client;
 mod port;
+#[cfg(feature = "probe")]
+pub mod probe;
 mod twin;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -28,26 +31,31 @@ pub use twin::{Twin, TwinMemory};
 
 use crate::devices::{FaultyChannel, LineFaults};
 
-/// A line of bytes, both ways.
-pub trait Line {
-    /// Sends all bytes.
-    ///
-    /// # Errors
-    /// Those of the line; one that is closed is an error.
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()>;
-
+/// Where a board's bytes come from.
+pub trait Receive {
     /// Receives bytes: as many as there are, waiting for the first one until `timeout`; 0 if none has come by then.
     ///
     /// # Errors
-    /// As for [`send`](Self::send).
+    /// Those of the link; [`ErrorKind::UnexpectedEof`] if it is closed.
     fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize>;
+}
+
+/// A line of bytes, both ways.
+pub trait Line: Receive {
+    /// Sends all bytes.
+    ///
+    /// # Errors
+    /// As for [`receive`](Receive::receive).
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
 
 impl Line for TcpStream {
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)
     }
+}
 
+impl Receive for TcpStream {
     fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         self.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))?;
         match self.read(buffer) {
@@ -81,7 +89,9 @@ impl<L: Line> Line for Faulty<L> {
         self.sent.pass(bytes, &mut out);
         self.line.send(&out)
     }
+}
 
+impl<L: Line> Receive for Faulty<L> {
     fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         if self.ready.is_empty() {
             let mut bytes = [0; 4096];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serialport::{DataBits, FlowControl, Parity, SerialPort, SerialPortType, StopBits};
 
-use super::Line;
+use super::{Line, Receive};
 
 /// How long a port may take no byte: one that is there takes them all the time.
 const STUCK: Duration = Duration::from_secs(5);
@@ -46,7 +46,9 @@ impl Line for Port {
         self.0.set_timeout(STUCK)?;
         self.0.write_all(bytes)
     }
+}
 
+impl Receive for Port {
     fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         self.0.set_timeout(timeout.max(Duration::from_millis(1)))?;
         match self.0.read(buffer) {

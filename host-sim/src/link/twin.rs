@@ -8,7 +8,7 @@ use backpass_app::ram_flash::RamFlash;
 use backpass_app::stream::{Event, Example, FLASH, FRAME, Frames, Ram, example};
 use embedded_io::{Read, Write};
 
-use super::Line;
+use super::{Line, Receive};
 use crate::devices::{LineFaults, SerialLine};
 
 /// The memory of a twin: RAM and flash.
@@ -71,7 +71,9 @@ impl Line for Twin<'_> {
         while self.board.step(&mut self.line, &mut self.store, &mut |_| {}) {}
         Ok(())
     }
+}
 
+impl Receive for Twin<'_> {
     /// What does not come at once never will.
     fn receive(&mut self, buffer: &mut [u8], _: Duration) -> io::Result<usize> {
         let Ok(count) = self.host.read(buffer);
@@ -83,7 +85,9 @@ impl<'m> Line for &mut Twin<'m> {
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         (**self).send(bytes)
     }
+}
 
+impl<'m> Receive for &mut Twin<'m> {
     fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         (**self).receive(buffer, timeout)
     }

@@ -23,8 +23,9 @@ type Application = Server<'static, Net, Input, Goal, Rule, Target, FRAME>;
 fn main() -> ! {
     let Board { mut line, mut store, mut alive } = board::start();
     log(format_args!("{}", network::LINE));
-    log(format_args!("{} bytes of RAM to learn in", size_of::<Ram>()));
-    let mut learner = Learner::new(MEMORY.take(), network::network(), network::GOAL, network::RULE);
+    let memory = MEMORY.take();
+    log(format_args!("{memory:?}"));
+    let mut learner = Learner::new(memory, network::network(), network::GOAL, network::RULE);
     check(&mut learner, &mut alive);
 {{begin_call}}    // From here on what was saved, or fresh weights.
     let mut server: Application = Server::new(learner, FRAMES.take(), SEED);
@@ -59,6 +60,7 @@ fn check(learner: &mut Learner<'_, Net, Input, Goal, Rule>, alive: &mut impl FnM
 fn tell(event: Event) {
     match event {
         Event::Answered(Response::Refused(refusal)) => log(format_args!("refused: {refusal}")),
+        Event::Learned { class, predicted, loss } => log(format_args!("class {class} taken for {predicted}, loss {loss:.4}")),
         // Many a second: the host has the answers.
         Event::Answered(Response::Trained { .. } | Response::Predicted { .. } | Response::Evaluated { .. }) => {}
         event => log(format_args!("{event:?}")),

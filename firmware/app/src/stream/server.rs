@@ -87,6 +87,15 @@ pub enum Event {
     Fresh,
     /// What was saved cannot be used: it starts afresh.
     NotResumed(SaveError),
+    /// A sample with a class was learned from.
+    Learned {
+        /// Its class.
+        class: u32,
+        /// What the network took it for before.
+        predicted: u32,
+        /// The loss before.
+        loss: f32,
+    },
     /// A request was answered.
     Answered(Response),
     /// The line could not be read or written; a frame that was under way is lost.
@@ -134,7 +143,7 @@ where
             seed,
             session: 0,
             next: 0,
-            last: Last { crc32: 0, response: Response::Refused(Refusal::Unknown), length: 0 },
+            last: Last { crc32: 0, response: Response::Refused(Refusal::Unknown), length: 0, taught: None },
             transfer: None,
             counters: Counters::default(),
             target: core::marker::PhantomData,
@@ -184,6 +193,9 @@ where
         for byte in buffer.iter().take(count) {
             let Some((response, bytes)) = self.take(*byte, store) else { continue };
             let sent = line.write_all(bytes).and_then(|()| line.flush());
+            if let (Response::Trained { class: predicted, loss, .. }, Some(class)) = (response, self.last.taught) {
+                log(Event::Learned { class, predicted, loss });
+            }
             log(Event::Answered(response));
             if let Err(error) = sent {
                 log(Event::Line(error.kind()));
@@ -230,6 +242,10 @@ where
                 // No board lives to see the last number.
                 self.next = self.next.saturating_add(1);
                 self.last.crc32 = frame.crc32;
+                self.last.taught = match frame.message() {
+                    Some((Request::Train { class }, _)) => class,
+                    _ => None,
+                };
                 let mut answer = Answer { buffer: answer, key: (frame.session, frame.number), sent: None };
                 let learner = &mut self.learner;
                 if let Err(refusal) = execute::<_, _, _, _, T, _>(
@@ -247,7 +263,10 @@ where
                     (self.last.response, self.last.length) = (response, length);
                 }
             }
-            Ok(None) => add(&mut self.counters.duplicates),
+            Ok(None) => {
+                self.last.taught = None;
+                add(&mut self.counters.duplicates);
+            }
             Err(reason) => {
                 if !matches!(reason, Refusal::Damaged | Refusal::TooLong { .. }) {
                     add(&mut self.counters.out_of_order);
@@ -273,6 +292,8 @@ struct Last {
     crc32: u32,
     response: Response,
     length: usize,
+    /// The class of its request, if that was a sample to learn from and came for the first time.
+    taught: Option<u32>,
 }
 
 /// The place of an answer.

@@ -258,3 +258,49 @@ fn a_target_may_be_numbers() {
     // The weights are zeros: the loss is the mean of 9 and 16.
     assert!(matches!(answer, Some(Response::Trained { loss: 12.5, .. })), "{answer:?}");
 }
+
+/// A line on which these bytes have come; what is sent is thrown away.
+struct Came(std::collections::VecDeque<u8>);
+
+impl embedded_io::ErrorType for Came {
+    type Error = core::convert::Infallible;
+}
+
+impl embedded_io::ReadReady for Came {
+    fn read_ready(&mut self) -> Result<bool, Self::Error> {
+        Ok(!self.0.is_empty())
+    }
+}
+
+impl embedded_io::Read for Came {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error> {
+        let count = buffer.len().min(self.0.len());
+        buffer.iter_mut().zip(self.0.drain(..count)).for_each(|(place, byte)| *place = byte);
+        Ok(count)
+    }
+}
+
+impl embedded_io::Write for Came {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sample_that_was_learned_from_is_told_of_once() {
+    let mut bench = Bench::new();
+    let first = bench.frame(1, TRAIN, &[1.0, 2.0, 3.0]);
+    let refused = bench.frame(2, TRAIN, &[f32::NAN, 2.0, 3.0]);
+    let asked = bench.frame(3, Request::Predict, &[1.0, 2.0, 3.0]);
+    let mut line = Came([&first[..], &first, &refused, &refused, &asked].concat().into());
+    let mut events = Vec::new();
+    while bench.server.step(&mut line, &mut bench.store, &mut |event| events.push(event)) {}
+    let answers = events.iter().filter(|event| matches!(event, Event::Answered(_))).count();
+    let learned: Vec<_> = events.iter().filter(|event| matches!(event, Event::Learned { .. })).collect();
+    assert_eq!(answers, 5);
+    assert!(matches!(learned[..], [Event::Learned { class: 1, predicted: 0 | 1, loss }] if *loss > 0.0), "{events:?}");
+}

@@ -36,7 +36,9 @@ fn main() -> ! {
             cortex_m::asm::wfi();
         }
     };
-    let mut server = stream::example(MEMORY.take(), FRAMES.take());
+    let memory = MEMORY.take();
+    defmt::info!("{}", memory);
+    let mut server = stream::example(memory, FRAMES.take());
     let mut line = Uart::new();
     server.start(&mut store, &mut tell_stream);
     defmt::info!("ready");

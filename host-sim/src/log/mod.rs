@@ -1,0 +1,82 @@
+//! What a board says: messages from the bytes of its log.
+//!
+//! A log is `defmt` frames, which hold only indices into a table of messages that lies in the image ([`Table`]), or lines of text. The
+//! [`Decoder`] takes the bytes as they come, from any place of the stream on.
+
+mod decoder;
+mod text;
+
+use std::fmt;
+use std::path::Path;
+
+pub use decoder::Decoder;
+
+use crate::board::BoardError;
+
+/// How grave a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the levels' own names")]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error];
+
+    /// Its name, in small letters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+
+    /// The level of this name, whatever its case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// How grave it is, if it says so.
+    pub level: Option<Level>,
+    /// Its words.
+    pub text: String,
+}
+
+/// The messages of an image, by which its log is decoded.
+#[derive(Debug)]
+pub struct Table(defmt_decoder::Table);
+
+impl Table {
+    /// The table of an ELF image.
+    ///
+    /// # Errors
+    /// [`BoardError::Unreadable`] or [`BoardError::NoLog`].
+    pub fn load(image: &Path) -> Result<Self, BoardError> {
+        let unreadable = |source| BoardError::Unreadable { path: image.to_owned(), source };
+        let elf = std::fs::read(image).map_err(unreadable)?;
+        let no_log = |reason: String| BoardError::NoLog { path: image.to_owned(), reason };
+        let table = defmt_decoder::Table::parse(&elf).map_err(|error| no_log(error.to_string()))?;
+        table.map(Self).ok_or_else(|| no_log("it has no .defmt section".to_owned()))
+    }
+}
