@@ -32,8 +32,8 @@ use backpass::Pass;
 pub use story::{Block, Section};
 pub use text::number;
 
-use crate::network::model::{Difference, Loss, Model, Named, Optimizer, Rule, Target, TargetError, Trace};
-use crate::network::{Network, Role};
+use crate::network::model::{Difference, Loss, Model, Named, Optimizer, Target, TargetError, Trace};
+use crate::network::{Network, Role, Rule};
 
 /// Multiplications and additions that are spent on finite differences: some seconds.
 const MOST_WORK: usize = 4_000_000_000;
