@@ -95,33 +95,32 @@ impl Step {
             }
             Rule::Nesterov => {
                 *first = tell("m", 0.9 * *first + g);
-                tell("d", g + 0.9 * *first)
+                g + 0.9 * *first
             }
             Rule::RmsProp => {
                 *first = tell("s", 0.99 * *first + 0.01 * g * g);
-                tell("d", g / (first.sqrt() + 1e-8))
+                g / (first.sqrt() + 1e-8)
             }
             Rule::MomentumRmsProp => {
                 *first = tell("s", 0.99 * *first + 0.01 * g * g);
-                let direction = tell("d", g / (first.sqrt() + 1e-8));
-                *second = tell("b", 0.9 * *second + direction);
+                *second = tell("b", 0.9 * *second + g / (first.sqrt() + 1e-8));
                 *second
             }
             Rule::CenteredRmsProp => {
                 *first = tell("s", 0.99 * *first + 0.01 * g * g);
                 *second = tell("a", 0.99 * *second + 0.01 * g);
-                tell("d", g / ((*first - *second * *second).max(0.0).sqrt() + 1e-8))
+                g / ((*first - *second * *second).max(0.0).sqrt() + 1e-8)
             }
             Rule::CenteredMomentumRmsProp => {
                 *first = tell("s", 0.99 * *first + 0.01 * g * g);
                 *second = tell("a", 0.99 * *second + 0.01 * g);
-                let direction = tell("d", g / ((*first - *second * *second).max(0.0).sqrt() + 1e-8));
-                *third = tell("b", 0.9 * *third + direction);
+                let deviation = (*first - *second * *second).max(0.0).sqrt();
+                *third = tell("b", 0.9 * *third + g / (deviation + 1e-8));
                 *third
             }
             Rule::Adagrad => {
                 *first = tell("s", *first + g * g);
-                tell("d", g / (first.sqrt() + 1e-10))
+                g / (first.sqrt() + 1e-10)
             }
             Rule::Adadelta => {
                 *first = tell("s", 0.9 * *first + 0.1 * g * g);
@@ -132,15 +131,15 @@ impl Step {
             Rule::Adam => {
                 *first = tell("m", BETA1 * *first + (1.0 - BETA1) * g);
                 *second = tell("v", BETA2 * *second + (1.0 - BETA2) * g * g);
-                let (mean, square) = (tell("m̂", *first / c1), tell("v̂", *second / c2));
-                tell("d", mean / (square.sqrt() + 1e-8))
+                let (mean, square) = (tell("m_hat", *first / c1), tell("v_hat", *second / c2));
+                mean / (square.sqrt() + 1e-8)
             }
             Rule::AmsGrad => {
                 *first = tell("m", BETA1 * *first + (1.0 - BETA1) * g);
                 *second = tell("v", BETA2 * *second + (1.0 - BETA2) * g * g);
-                *third = tell("l", third.max(*second));
-                let (mean, square) = (tell("m̂", *first / c1), tell("v̂", *third / c2));
-                tell("d", mean / (square.sqrt() + 1e-8))
+                *third = tell("v_max", third.max(*second));
+                let (mean, square) = (tell("m_hat", *first / c1), tell("v_hat", *third / c2));
+                mean / (square.sqrt() + 1e-8)
             }
             Rule::Lion => {
                 let sum = 0.9 * *first + 0.1 * g;
