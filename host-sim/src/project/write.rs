@@ -61,7 +61,6 @@ pub fn files(plan: &Plan) -> Result<Vec<File>, ProjectError> {
     if let Some(text) = parts.flash_source {
         add("src/flash.rs", text.to_owned());
     }
-    add("src/line.rs", common!("line.rs").to_owned());
     add("src/network.rs", values.fill(common!("network.rs")));
     let (body, head) = plan.split().map_or((None, plan.network.clone()), |(body, head)| (Some(body), head));
     let frozen = body.as_ref().map_or(0, |body| body.parameters().len());
