@@ -448,6 +448,21 @@ fn explain_writes_a_step_as_text_page_and_json() {
     assert!(step["largest_error"].as_f64().unwrap() < 1e-6);
     assert_eq!(step["gradients"], step["checked"]);
     assert_eq!(step["stages"][0]["parameters"][0]["gradient"].as_array().unwrap().len(), 12);
+
+    let step = json(&sim(folder.path(), &[&arguments[..], &["--optimizer", "adam"]].concat()));
+    assert_eq!(step["setup"]["optimizer"], "adam");
+    let update = step["stages"][0]["parameters"][0]["update"].as_array().unwrap();
+    assert_eq!(
+        update.iter().map(|of| of["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["m", "v", "m_hat", "v_hat", "step"]
+    );
+    assert!(update.iter().all(|of| of["values"].as_array().unwrap().len() == 12));
+    let output = sim(folder.path(), &["explain", "--optimizer", "amsgrad"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["v_max <- max(v_max, v)", "m_hat = ", "1 - 0.999^1", "w = "] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
 }
 
 #[test]

@@ -18,9 +18,9 @@ use backpass::{
 };
 use backpass_app::parameters_crc32;
 use backpass_sim::board::{self, Machine};
-use backpass_sim::budget::{Choice, Rule};
+use backpass_sim::budget::Choice;
 use backpass_sim::link::Client;
-use backpass_sim::network::Network;
+use backpass_sim::network::{Network, Rule};
 use backpass_sim::project::{self, Board, Goal, Origin, Plan, ProjectError};
 use libtest_mimic::{Arguments, Failed, Trial};
 

@@ -6,9 +6,9 @@
 //! by the instructions that W1 (64-32-10) takes there.
 
 use crate::bench::{self, Core, Row};
-use crate::network::{Layer, Network, Stage};
+use crate::network::{Layer, Network, Rule, Stage};
 
-use super::{Budget, Learns, Rule};
+use super::{Budget, Learns};
 
 /// The counts of this version.
 const RECORDED: &str = include_str!("../../bench/recorded.json");
@@ -106,8 +106,10 @@ impl Costs {
 
     /// Cycles of an update for each parameter.
     fn update(&self, rule: Rule) -> f64 {
-        let update = self.cycles(rule.workload()) / RULE_PARAMETERS;
-        if rule != Rule::InPlace {
+        let (workload, more) = measured_rule(rule);
+        let moment = self.cycles("momentum 2410") - self.cycles("sgd 2410");
+        let update = (self.cycles(workload) + more * moment) / RULE_PARAMETERS;
+        if rule.has_gradients() {
             return update;
         }
         // The step is a part of the backward pass: what W1 saves by that.
@@ -229,9 +231,10 @@ impl Costs {
         kinds.retain(|kind| !convolutions.contains(kind) || !std::mem::replace(&mut found, true));
         let layers: u64 = kinds.iter().map(|kind| text(kind, Core::M4f).saturating_sub(empty)).sum();
         let loss = text("cross-entropy 10", Core::M4f) - text("negative log-likelihood 10", Core::M4f);
-        let rule = text(budget.choice().rule.workload(), Core::M4f).saturating_sub(text("sgd 2410", Core::M4f));
+        let (workload, _) = measured_rule(budget.choice().rule);
+        let rule = text(workload, Core::M4f).saturating_sub(text("sgd 2410", Core::M4f));
         // Without a gradient array there is no second kernel for dense layers.
-        let in_place = budget.choice().rule == Rule::InPlace && kinds.iter().all(|kind| !convolutions.contains(kind));
+        let in_place = !budget.choice().rule.has_gradients() && kinds.iter().all(|kind| !convolutions.contains(kind));
         let saved = self.row("W1", "in-place", Core::M4f).text_bytes.unwrap_or(0) as i64 - text("W1", Core::M4f) as i64;
         let core = text("W1", core) as i64 - text("W1", Core::M4f) as i64;
         (empty + layers + loss + rule).saturating_add_signed(core + if in_place { saved } else { 0 }) as usize
@@ -274,6 +277,24 @@ fn measured(stage: &Stage) -> Option<(&'static str, Stage)> {
     };
     let line = MEASURED.iter().find(|(workload, _)| *workload == name)?.1;
     Some((name, stage_of(line)))
+}
+
+/// The row that has a rule's update alone, and how many moments the rule keeps beside those of that row: each costs what momentum
+/// costs.
+const fn measured_rule(rule: Rule) -> (&'static str, f64) {
+    match rule {
+        Rule::Sgd | Rule::InPlace => ("sgd 2410", 0.0),
+        Rule::Momentum | Rule::Nesterov => ("momentum 2410", 0.0),
+        Rule::RmsProp => ("rmsprop 2410", 0.0),
+        Rule::MomentumRmsProp | Rule::CenteredRmsProp => ("rmsprop 2410", 1.0),
+        Rule::CenteredMomentumRmsProp => ("rmsprop 2410", 2.0),
+        Rule::Adagrad => ("adagrad 2410", 0.0),
+        Rule::Adadelta => ("adadelta 2410", 0.0),
+        Rule::Adam => ("adam 2410", 0.0),
+        Rule::AmsGrad => ("amsgrad 2410", 0.0),
+        Rule::Lion => ("lion 2410", 0.0),
+        Rule::Lars => ("lars 2410", 0.0),
+    }
 }
 
 /// The only layer of a line.
@@ -338,6 +359,8 @@ fn shares(stage: &Stage, Zeros(inputs): Zeros, Zeros(gradient): Zeros) -> (f64, 
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
+
     use super::*;
     use crate::budget::Choice;
 
@@ -373,9 +396,10 @@ mod tests {
             assert!(costs.cycles(workload) > 0.0, "{workload}");
             assert_eq!(measured(&stage_of(line)).unwrap().0, workload);
         }
-        for rule in Rule::OPTIMIZERS {
-            assert!(costs.update(rule) > 0.0, "{rule}");
+        for rule in Rule::value_variants() {
+            assert!(costs.update(*rule) > 0.0, "{rule}");
         }
+        assert!(costs.update(Rule::CenteredMomentumRmsProp) > costs.update(Rule::RmsProp));
         assert!(costs.update(Rule::InPlace) < costs.update(Rule::Sgd));
     }
 

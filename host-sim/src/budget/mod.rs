@@ -5,8 +5,8 @@
 //!
 //! ```
 //! use backpass::{Adam, Dense, Memory, Relu, Vector};
-//! use backpass_sim::budget::{Budget, Choice, Rule};
-//! use backpass_sim::network::Network;
+//! use backpass_sim::budget::{Budget, Choice};
+//! use backpass_sim::network::{Network, Rule};
 //!
 //! let network = Network::from_line("64 dense(32) relu dense(10)")?;
 //! let budget = Budget::new(&network, Choice { rule: Rule::Adam, ..Choice::default() })?;
@@ -16,14 +16,12 @@
 
 pub mod boards;
 pub mod costs;
-mod rule;
 pub mod savings;
 
 pub use boards::{BOARDS, Board, Fit};
 pub use costs::{Costs, Time};
-pub use rule::Rule;
 
-use crate::network::{Cell, Layer, Network, Role, Shape, Stage};
+use crate::network::{Cell, Layer, Network, Role, Rule, Shape, Stage};
 use crate::reliability::{STACK_OF_MLPS, STACK_OF_OTHERS};
 
 /// Bytes of a number.

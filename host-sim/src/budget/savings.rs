@@ -1,7 +1,8 @@
 //! What another choice would save.
 
-use super::{Budget, Choice, Costs, Rule};
+use super::{Budget, Choice, Costs};
 use crate::bench::Core;
+use crate::network::Rule;
 
 /// Another way to learn, beside the one asked for.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use backpass_app::{anomaly, digits, gesture};
 use backpass_sim::budget::savings::{Saving, savings};
-use backpass_sim::budget::{BOARDS, Board, Budget, Choice, Costs, Fit, Learns, Rule};
-use backpass_sim::network::{Network, Stage};
+use backpass_sim::budget::{BOARDS, Board, Budget, Choice, Costs, Fit, Learns};
+use backpass_sim::network::{Network, Rule, Stage};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::rules;
 use super::screen::{Screen, thousands};
 
 /// Options of `budget`.
@@ -33,7 +34,7 @@ pub(crate) struct BudgetCommand {
     #[command(flatten)]
     source: Source,
     /// Rule by which it learns [default: sgd; that of the application]
-    #[arg(long, value_enum, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = rules(Rule::has_gradients))]
     optimizer: Option<Rule>,
     /// Plain descent of one sample a step without a gradient array
     #[arg(long, conflicts_with = "optimizer")]
@@ -200,7 +201,7 @@ fn parts(budget: &Budget, costs: &Costs) -> Vec<String> {
         lines.push(format!("{name:<24} {:>11}  {about}", thousands(bytes)));
     };
     entry("counters", budget.counters(), "of samples, bounds of magnitudes, and of the rule");
-    let rule = budget.choice().rule.name();
+    let rule = budget.choice().rule.type_name();
     entry("RAM of training", budget.ram(), &format!("size_of::<Memory<Net, Input, {rule}>>(), exact"));
     if budget.application > 0 {
         entry("application", budget.application, "what else it keeps in statics, such as remembered samples");
@@ -352,7 +353,7 @@ fn object(budget: &Budget, costs: &Costs, fits: &[Fit], savings: &[Saving], aske
     let cycles = costs.cycles_of(budget);
     json!({
         "input": budget.input.to_string(),
-        "rule": budget.choice().rule.name(),
+        "rule": budget.choice().rule.type_name(),
         "ram": {
             "parameters_bytes": budget.parameters(),
             "gradients_bytes": budget.gradients(),

@@ -7,23 +7,14 @@ use std::process::ExitCode;
 use backpass_app::digits;
 use backpass_sim::data::Table;
 use backpass_sim::diagnose::{Diagnosis, Plan, Verdict};
-use backpass_sim::network::Network;
-use backpass_sim::network::model::Rule;
-use clap::{Args, ValueEnum};
+use backpass_sim::network::{Network, Rule};
+use backpass_sim::sweep::Descent;
+use clap::Args;
 use serde_json::json;
 
-use super::positive;
 use super::screen::{Screen, thousands};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RuleName {
-    /// Plain stochastic gradient descent.
-    Sgd,
-    /// Gradient descent with a momentum of 0.9.
-    Momentum,
-    /// Adam.
-    Adam,
-}
+use super::train::is_built;
+use super::{positive, rules};
 
 /// Options of `diagnose`.
 #[derive(Debug, Args)]
@@ -42,9 +33,9 @@ pub(crate) struct Diagnose {
     #[arg(long)]
     scale: bool,
     /// Rule of descent
-    #[arg(long, value_enum, default_value_t = RuleName::Momentum)]
-    optimizer: RuleName,
-    /// Learning rate to be judged [default: sgd 0.1, momentum 0.03, adam 0.003]
+    #[arg(long, default_value_t = Rule::Momentum, value_parser = rules(is_built))]
+    optimizer: Rule,
+    /// Learning rate to be judged [default: that of `train`]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = positive)]
     learning_rate: Option<f32>,
     /// Samples to an update
@@ -78,14 +69,10 @@ impl Diagnose {
                 Network::from_line(&format!("{features} dense({}) relu dense({classes})", digits::HIDDEN))?
             }
         };
-        let (rule, usual) = match self.optimizer {
-            RuleName::Sgd => (Rule::Sgd, 0.1),
-            RuleName::Momentum => (Rule::Momentum(0.9), digits::OPTIMIZER.learning_rate),
-            RuleName::Adam => (Rule::Adam, 0.003),
-        };
+        let usual = Descent::new(self.optimizer)?.learning_rate;
         let plan = Plan {
             seed: self.seed,
-            rule,
+            rule: self.optimizer,
             // As it was written, not as f32 has it.
             rate: self.learning_rate.unwrap_or(usual).to_string().parse()?,
             batch: self.batch as usize,
@@ -110,7 +97,7 @@ impl Diagnose {
                 "data": source,
                 "samples": diagnosis.samples,
                 "network": diagnosis.network,
-                "optimizer": format!("{:?}", self.optimizer).to_lowercase(),
+                "optimizer": self.optimizer,
                 "learning_rate": plan.rate,
                 "batch": plan.batch,
                 "updates": plan.updates,
@@ -119,10 +106,12 @@ impl Diagnose {
                 "checks": diagnosis.checks,
             }));
         } else {
-            let rule = format!("{:?}", self.optimizer).to_lowercase();
             screen.line(format!("data     {source}, {} samples", thousands(diagnosis.samples)));
             screen.line(format!("network  {}", diagnosis.network));
-            screen.line(format!("descent  {rule}, learning rate {}, {} samples to an update", plan.rate, plan.batch));
+            screen.line(format!(
+                "descent  {}, learning rate {}, {} samples to an update",
+                plan.rule, plan.rate, plan.batch
+            ));
             print(&screen, &diagnosis);
         }
         Ok(ExitCode::from(u8::from(diagnosis.found() > 0)))

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use backpass::Rng;
 use backpass_sim::explain::{Explanation, Setup};
-use backpass_sim::network::Network;
 use backpass_sim::network::model::{Loss, Target};
+use backpass_sim::network::{Network, Rule};
 use clap::{Args, ValueEnum};
 
-use super::positive;
 use super::screen::Screen;
+use super::{positive, rules};
 
 /// The network that is explained if none is given, and its sample.
 const NETWORK: &str = "2 dense(3) tanh dense(1)";
@@ -32,7 +32,7 @@ enum LossName {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  backpass-sim explain\n  \
     backpass-sim explain -o step.html\n  \
-    backpass-sim explain --network \"3 dense(4) relu dense(2)\" --input 0.5,-1,2 --target 1 --learning-rate 0.05\n  \
+    backpass-sim explain --network \"3 dense(4) relu dense(2)\" --input 0.5,-1,2 --target 1 --optimizer adam --learning-rate 0.05\n  \
     backpass-sim explain --network \"1x8 conv1d(2,3) relu gru(3) dense(2)\" --seed 5 --all\n\n\
     Exit codes: 0 explained, 2 an error.")]
 pub(crate) struct Explain {
@@ -51,7 +51,10 @@ pub(crate) struct Explain {
     /// The loss [default: cross-entropy for a network with several outputs and a class as target, else mse]
     #[arg(long, value_enum)]
     loss: Option<LossName>,
-    /// Learning rate of the step, plain gradient descent
+    /// Rule of descent: the first step by it, with its usual settings
+    #[arg(long, default_value_t = Rule::Sgd, value_parser = rules(Rule::has_gradients))]
+    optimizer: Rule,
+    /// Learning rate of the step
     #[arg(long, value_name = "RATE", default_value_t = 0.1, allow_negative_numbers = true, value_parser = positive)]
     learning_rate: f32,
     /// Write a page with drawings of the network too
@@ -116,7 +119,14 @@ impl Explain {
             }
         };
         let learning_rate = self.learning_rate.to_string().parse()?;
-        Ok(Setup { seed: self.seed, input, target: target.unwrap_or(usual), loss, learning_rate })
+        Ok(Setup {
+            seed: self.seed,
+            input,
+            target: target.unwrap_or(usual),
+            loss,
+            optimizer: self.optimizer,
+            learning_rate,
+        })
     }
 
     /// A class where one is meant: a single whole number, unless the loss or a single output wants a value.

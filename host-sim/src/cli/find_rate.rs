@@ -5,15 +5,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use backpass_app::digits;
+use backpass_sim::network::Rule;
 use backpass_sim::report::RateReport;
-use backpass_sim::sweep::{RateCurve, RateSearch, Rule, Setting, Width};
+use backpass_sim::sweep::{RateCurve, RateSearch, Setting, Width};
 use clap::Args;
 use serde_json::json;
 
-use super::positive;
 use super::screen::{Screen, thousands};
 use super::sweep::train_command;
-use super::train::{prepare, read, source};
+use super::train::{is_built, prepare, read, source};
+use super::{positive, rules};
 
 /// Options of the search.
 #[derive(Debug, Args)]
@@ -23,7 +24,7 @@ pub(crate) struct Search {
     #[arg(long)]
     pub(crate) find_rate: bool,
     /// Rule of descent, with --find-rate
-    #[arg(long, value_enum, default_value_t = Rule::Momentum, requires = "find_rate")]
+    #[arg(long, default_value_t = Rule::Momentum, value_parser = rules(is_built), requires = "find_rate")]
     optimizer: Rule,
     /// Hidden neurons, with --find-rate
     #[arg(long, value_name = "W", default_value_t = Width::W32, requires = "find_rate")]

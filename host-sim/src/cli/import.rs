@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use backpass_sim::formats::checkpoint::{self, Checkpoint, Rule};
+use backpass_sim::formats::checkpoint::{self, Checkpoint};
 use backpass_sim::formats::{Application, Framework, Imported, Model, Problems, flash, onnx, safetensors, source};
-use backpass_sim::network::Network;
+use backpass_sim::network::{Network, Rule};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 

@@ -26,7 +26,9 @@ mod train;
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use backpass_sim::network::Rule;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Trains neural networks as a microcontroller does, bit for bit, and shows how it went.
 ///
@@ -115,6 +117,12 @@ fn fraction(text: &str) -> Result<f32, String> {
     number(text, |value| (0.0..1.0).contains(&value), "a number of at least 0 and below 1")
 }
 
+/// The names of the rules that `takes` wants, which `--help` lists.
+fn rules(takes: fn(Rule) -> bool) -> impl TypedValueParser<Value = Rule> {
+    let taken = Rule::value_variants().iter().filter(move |rule| takes(**rule));
+    PossibleValuesParser::new(taken.filter_map(Rule::to_possible_value)).try_map(Rule::try_from)
+}
+
 fn number(text: &str, fits: impl Fn(f32) -> bool, expected: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if value.is_finite() && fits(value) => Ok(value),
@@ -141,6 +149,33 @@ mod tests {
         }
         assert_eq!(fraction("0"), Ok(0.0));
         assert!(fraction("1").is_err() && not_negative("-0.1").is_err());
+    }
+
+    #[test]
+    fn a_command_takes_the_rules_that_it_can_do_something_with() {
+        let takes = |command: &str, rule: &str| {
+            Cli::try_parse_from(format!("backpass-sim {command} {rule}").split(' ')).is_ok()
+        };
+        let learned = "sgd momentum nesterov rmsprop adagrad adam lion";
+        let gradients = "sgd momentum nesterov rmsprop momentum-rmsprop adagrad adadelta adam adamw amsgrad lion lars";
+        let all = format!("in-place {gradients} centered-rmsprop centered-momentum-rmsprop");
+        let cases = [
+            ("train --optimizer", learned, "lars in-place"),
+            ("sweep --optimizers", learned, "lars in-place"),
+            ("sweep --find-rate --optimizer", learned, "lars in-place"),
+            ("diagnose --optimizer", learned, "lars in-place"),
+            ("budget --application digits --optimizer", gradients, "in-place sgdm"),
+            ("new x --board qemu --network n --optimizer", gradients, "in-place sgdm"),
+            ("import x --to checkpoint -o y --optimizer", &all, "sgdm"),
+        ];
+        for (command, taken, refused) in cases {
+            for rule in taken.split(' ') {
+                assert!(takes(command, rule), "{command} {rule}");
+            }
+            for rule in refused.split(' ') {
+                assert!(!takes(command, rule), "{command} {rule}");
+            }
+        }
     }
 
     /// The arguments of each command for this program in a page's code, in blocks of shell and in the text.

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use backpass_sim::budget::{Choice, Rule};
+use backpass_sim::budget::Choice;
 use backpass_sim::formats::{Model, onnx};
-use backpass_sim::network::{Network, Shape};
+use backpass_sim::network::{Network, Rule, Shape};
 use backpass_sim::project::{self, Board, Goal, Origin, Plan};
 use clap::Args;
 use serde_json::json;
 
+use super::rules;
 use super::screen::{Screen, thousands};
 
 /// Options of `new`.
@@ -55,7 +56,7 @@ pub(crate) struct New {
     #[arg(long, value_name = "N")]
     train_last: Option<usize>,
     /// Rule by which it learns
-    #[arg(long, value_enum, value_name = "RULE", default_value = "adam")]
+    #[arg(long, value_name = "RULE", default_value_t = Rule::Adam, value_parser = rules(Rule::has_gradients))]
     optimizer: Rule,
     /// What it learns: classes, or numbers
     #[arg(long, value_enum, value_name = "LOSS", default_value = "cross-entropy")]

@@ -35,19 +35,21 @@ impl Seeds {
         if self.from > self.to {
             return Err(format!("--from {} is after --to {}", self.from, self.to).into());
         }
+        let descent = self.training.descent()?;
         let data = self.training.data()?;
         let mut screen = Screen::new(self.quiet);
-        for (name, value) in self.training.settings(&data) {
+        for (name, value) in self.training.settings(&descent, &data) {
             screen.line(format!("{name:<14} {value}"));
         }
         screen.line("\n seed   test loss   test accuracy");
         screen.start((self.to - self.from).saturating_add(1), "seeds");
         let mut accuracies = Vec::new();
         for seed in self.from..=self.to {
-            let outcome = self.training.run(&data, seed, &mut |_| {});
+            let (width, plan) = (self.training.width(), self.training.plan(seed));
+            let outcome = descent.train(width, plan, &data, &mut |_| {});
             accuracies.push(f64::from(outcome.test_accuracy()));
             screen.line(format!("{seed:>5} {:>11.4} {:>13.2} %", outcome.test_loss(), 100.0 * outcome.test_accuracy()));
-            screen.progress(accuracies.len() as u64, format!("{} epochs each", self.training.epochs()));
+            screen.progress(accuracies.len() as u64, format!("{} epochs each", plan.epochs));
         }
         screen.finish();
         let Statistics { mean, lowest, standard_deviation: deviation } = Statistics::of(&accuracies);

@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use backpass_app::digits;
 use backpass_sim::Dataset;
+use backpass_sim::network::Rule;
 use backpass_sim::report::SweepReport;
-use backpass_sim::sweep::{Findings, Grid, Header, Rule, Setting, State, Statistics, Summary, Width, validation_start};
+use backpass_sim::sweep::{Findings, Grid, Header, Setting, State, Statistics, Summary, Width, validation_start};
 use clap::Args;
 use serde_json::json;
 
 use super::find_rate::Search;
-use super::positive;
 use super::screen::{Screen, thousands};
-use super::train::{prepare, read, source};
+use super::train::{is_built, prepare, read, source};
+use super::{positive, rules};
 
 /// Options of `sweep`.
 #[derive(Debug, Args)]
@@ -57,9 +58,9 @@ pub(crate) struct Sweep {
     #[arg(
         long,
         value_name = "LIST",
-        value_enum,
         value_delimiter = ',',
         default_value = "sgd,momentum,adam",
+        value_parser = rules(is_built),
         conflicts_with = "find_rate"
     )]
     optimizers: Vec<Rule>,

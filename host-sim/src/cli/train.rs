@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use backpass_app::digits;
 use backpass_app::session::Event;
 use backpass_sim::formats::{Model, checkpoint};
-use backpass_sim::network::Network;
-use backpass_sim::sweep::{Descent, Rule, Width};
+use backpass_sim::network::{Network, Rule};
+use backpass_sim::sweep::{Descent, Width};
 use backpass_sim::{Dataset, Outcome, Plan};
 use clap::Args;
 use serde_json::json;
 
 use super::screen::{Screen, confusion, memory, thousands};
-use super::{fraction, not_negative, positive};
+use super::{fraction, not_negative, positive, rules};
 
 /// What to train with and how.
 #[derive(Debug, Clone, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct Training {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = digits::PLAN.batch, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Rule of descent
-    #[arg(long, value_enum, default_value_t = Rule::Momentum)]
+    #[arg(long, default_value_t = Rule::Momentum, value_parser = rules(is_built))]
     optimizer: Rule,
     /// Hidden neurons: the W of the 64-W-10 network, one of 4, 8, 16, 24, 32, 48, 64, 96, 128
     #[arg(long, value_name = "W", allow_negative_numbers = true, default_value_t = Width::W32)]
@@ -81,33 +81,24 @@ pub(crate) struct Train {
 impl Training {
     /// Reads the data.
     pub(crate) fn data(&self) -> Result<Dataset<digits::Input>, Box<dyn Error>> {
-        if self.momentum.is_some() && !self.optimizer.has_momentum() {
-            return Err("--momentum goes with --optimizer momentum or nesterov only".into());
-        }
         read(self.data.as_deref())
     }
 
-    /// Trains with one seed.
-    pub(crate) fn run(&self, data: &Dataset<digits::Input>, seed: u64, log: &mut dyn FnMut(&Event)) -> Outcome {
-        self.run_from(None, data, seed, log).0
+    /// The rule with its settings.
+    pub(crate) fn descent(&self) -> Result<Descent, Box<dyn Error>> {
+        let mut descent = Descent::new(self.optimizer)?;
+        if self.momentum.is_some() && !descent.has_momentum() {
+            return Err("--momentum goes with --optimizer momentum or nesterov only".into());
+        }
+        descent.learning_rate = self.learning_rate.unwrap_or(descent.learning_rate);
+        descent.momentum = self.momentum.unwrap_or(descent.momentum);
+        descent.weight_decay = self.weight_decay;
+        Ok(descent)
     }
 
-    /// Trains from these parameters, or from new ones; gives those at the end too.
-    fn run_from(
-        &self,
-        start: Option<&[f32]>,
-        data: &Dataset<digits::Input>,
-        seed: u64,
-        log: &mut dyn FnMut(&Event),
-    ) -> (Outcome, Vec<f32>) {
-        let descent = Descent {
-            rule: self.optimizer,
-            learning_rate: self.learning_rate(),
-            momentum: self.momentum(),
-            weight_decay: self.weight_decay,
-        };
-        let plan = Plan { epochs: self.epochs, batch: self.batch, seed };
-        descent.train_from(start, self.width, plan, data, log)
+    /// What is trained with a seed.
+    pub(crate) const fn plan(&self, seed: u64) -> Plan {
+        Plan { epochs: self.epochs, batch: self.batch, seed }
     }
 
     /// The network in words that `formats` reads.
@@ -115,40 +106,20 @@ impl Training {
         Ok(format!("64 dense({}) relu dense({})", self.width, digits::CLASSES).parse()?)
     }
 
-    /// The rule of a checkpoint.
-    fn checkpoint_rule(&self) -> checkpoint::Rule {
-        match self.optimizer {
-            Rule::Sgd => checkpoint::Rule::Sgd,
-            Rule::Momentum | Rule::Nesterov => checkpoint::Rule::Momentum,
-            Rule::Adam => checkpoint::Rule::Adam,
-            Rule::RmsProp => checkpoint::Rule::RmsProp,
-            Rule::Lion => checkpoint::Rule::Lion,
-            Rule::Adagrad => checkpoint::Rule::Adagrad,
-        }
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.learning_rate.unwrap_or(self.optimizer.learning_rate())
-    }
-
-    fn momentum(&self) -> f32 {
-        self.momentum.unwrap_or(digits::OPTIMIZER.momentum)
-    }
-
     /// The settings in words.
-    pub(crate) fn settings(&self, data: &Dataset<digits::Input>) -> Vec<(String, String)> {
-        let rule = match self.optimizer {
-            rule if rule.has_momentum() => format!("{rule} {}", self.momentum()),
-            rule => rule.to_string(),
-        };
+    pub(crate) fn settings(&self, descent: &Descent, data: &Dataset<digits::Input>) -> Vec<(String, String)> {
+        let mut rule = descent.rule().to_string();
+        if descent.has_momentum() {
+            rule += &format!(" {}", descent.momentum);
+        }
         let source = source(self.data.as_deref());
         [
             ("data", source),
             ("samples", format!("{} training, {} test", thousands(data.training.len()), thousands(data.test.len()))),
             ("network", format!("64-{}-10, ReLU, softmax cross-entropy", self.width)),
             ("optimizer", rule),
-            ("learning rate", self.learning_rate().to_string()),
-            ("weight decay", self.weight_decay.to_string()),
+            ("learning rate", descent.learning_rate.to_string()),
+            ("weight decay", descent.weight_decay.to_string()),
             ("batch", self.batch.to_string()),
             ("epochs", self.epochs.to_string()),
         ]
@@ -156,15 +127,16 @@ impl Training {
         .to_vec()
     }
 
-    pub(crate) fn epochs(&self) -> u32 {
-        self.epochs
+    pub(crate) const fn width(&self) -> Width {
+        self.width
     }
 }
 
 impl Train {
     pub(crate) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
+        let descent = self.training.descent()?;
         let data = self.training.data()?;
-        let mut settings = self.training.settings(&data);
+        let mut settings = self.training.settings(&descent, &data);
         settings.push(("seed".to_owned(), self.seed.to_string()));
         let network = self.training.network()?;
         let start = self.load.as_ref().map(|path| super::models::load(path, &network)).transpose()?;
@@ -177,7 +149,7 @@ impl Train {
             screen.line(format!("{name:<14} {value}"));
         }
         screen.line("\nepoch   training loss   test loss   test accuracy");
-        let (outcome, end) = self.train(start.map(|(model, _)| model.flat()).as_deref(), &data, &mut screen);
+        let (outcome, end) = self.train(&descent, start.map(|(model, _)| model.flat()).as_deref(), &data, &mut screen);
         screen.finish();
         screen.line(format!("\n{}\n\n{}", confusion(&outcome), memory(&outcome)));
         let microseconds = outcome.step_time.as_secs_f64() * 1e6;
@@ -192,7 +164,7 @@ impl Train {
         screen.line(format!("test accuracy: {:.2} %", 100.0 * outcome.test_accuracy()));
 
         if let Some(path) = &self.save {
-            let image = checkpoint::write(&Model::from_flat(network, &end)?, self.training.checkpoint_rule());
+            let image = checkpoint::write(&Model::from_flat(network, &end)?, descent.rule());
             std::fs::write(path, image).map_err(|error| format!("{}: {error}", path.display()))?;
             screen.line(format!("wrote {}", path.display()));
         }
@@ -209,11 +181,17 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn train(&self, start: Option<&[f32]>, data: &Dataset<digits::Input>, screen: &mut Screen) -> (Outcome, Vec<f32>) {
+    fn train(
+        &self,
+        descent: &Descent,
+        start: Option<&[f32]>,
+        data: &Dataset<digits::Input>,
+        screen: &mut Screen,
+    ) -> (Outcome, Vec<f32>) {
         let samples = data.training.len() as u64;
         screen.start(samples * u64::from(self.training.epochs), "training");
         let screen = &*screen;
-        self.training.run_from(start, data, self.seed, &mut |event| match *event {
+        descent.train_from(start, self.training.width, self.training.plan(self.seed), data, &mut |event| match *event {
             Event::Trained { epoch, seen, loss, .. } => {
                 screen.progress(u64::from(epoch - 1) * samples + u64::from(seen), format!("loss {loss:.4}"));
             }
@@ -240,6 +218,11 @@ impl Train {
             "microseconds_per_step": outcome.step_time.as_secs_f64() * 1e6,
         })
     }
+}
+
+/// Whether the digits can be learned by a rule.
+pub(crate) fn is_built(rule: Rule) -> bool {
+    Descent::new(rule).is_ok()
 }
 
 /// Reads a CSV file, or takes the built-in digits.

@@ -26,7 +26,8 @@ use serde_json::Value;
 
 use crate::data::Table;
 use crate::network::Network;
-use crate::network::model::{Model, Rule};
+use crate::network::Rule;
+use crate::network::model::Model;
 use training::Trainer;
 
 /// How a check ended.
@@ -81,7 +82,7 @@ pub struct Plan {
 impl Default for Plan {
     /// What `train` does with the digits, for 600 updates.
     fn default() -> Self {
-        Self { seed: 1, rule: Rule::Momentum(0.9), rate: 0.03, batch: digits::PLAN.batch as usize, updates: 600 }
+        Self { seed: 1, rule: Rule::Momentum, rate: 0.03, batch: digits::PLAN.batch as usize, updates: 600 }
     }
 }
 

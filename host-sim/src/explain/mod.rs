@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use backpass_sim::explain::{Explanation, Setup};
-//! use backpass_sim::network::Network;
+//! use backpass_sim::network::{Network, Rule};
 //! use backpass_sim::network::model::{Loss, Target};
 //!
 //! let network = Network::from_line("2 dense(3) tanh dense(1)")?;
@@ -13,6 +13,7 @@
 //!     input: vec![0.5, -1.0],
 //!     target: Target::Values(vec![1.0]),
 //!     loss: Loss::MeanSquaredError,
+//!     optimizer: Rule::Sgd,
 //!     learning_rate: 0.1,
 //! };
 //! let explanation = Explanation::new(network, setup, &mut |_, _| ())?;
@@ -26,14 +27,15 @@ mod story;
 #[cfg(test)]
 mod tests;
 mod text;
+mod update;
 
 use backpass::Pass;
 
 pub use story::{Block, Section};
 pub use text::number;
 
-use crate::network::model::{Difference, Loss, Model, Named, Optimizer, Rule, Target, TargetError, Trace};
-use crate::network::{Network, Role};
+use crate::network::model::{Difference, Loss, Model, Named, Optimizer, Target, TargetError, Trace};
+use crate::network::{Network, Role, Rule};
 
 /// Multiplications and additions that are spent on finite differences: some seconds.
 const MOST_WORK: usize = 4_000_000_000;
@@ -49,7 +51,9 @@ pub struct Setup {
     pub target: Target,
     /// The loss.
     pub loss: Loss,
-    /// The learning rate of plain gradient descent.
+    /// The rule of descent, with the learner's usual settings.
+    pub optimizer: Rule,
+    /// The learning rate.
     pub learning_rate: f64,
 }
 
@@ -110,6 +114,8 @@ pub struct ParameterStep {
     pub gradient: Vec<f64>,
     /// The finite differences that were taken.
     pub checks: Vec<Option<Check>>,
+    /// What the rule computes, by the names in its formula: moments after the step, and last the step; nothing of a statistic.
+    pub update: Vec<Named>,
     /// After the step.
     pub after: Vec<f64>,
 }
@@ -162,7 +168,7 @@ pub struct Explanation {
     pub loss: f64,
     /// The loss of the same sample after the step.
     pub loss_after: f64,
-    /// What the gradient promises for a small step: minus the learning rate times the squared length of the gradient.
+    /// What the gradient promises for a small step: minus the sum of step times gradient.
     pub expected_change: f64,
     /// The number of gradients.
     pub gradients: usize,
@@ -193,12 +199,13 @@ impl Explanation {
         }
         let before = model.values().to_vec();
         let mut after = model.clone();
-        Optimizer::new(Rule::Sgd, setup.learning_rate, &after).step(&mut after, std::slice::from_ref(&backward));
+        let mut optimizer = Optimizer::new(setup.optimizer, setup.learning_rate, &after);
+        let mut updates = optimizer.step(&mut after, std::slice::from_ref(&backward));
         let loss_after = setup.loss.value(after.forward(&setup.input, pass).output(), &setup.target);
 
         let mut differences = Differences::new(&model, &trace, &setup, progress);
         let mut stages = Vec::new();
-        let mut squares = 0.0;
+        let mut expected_change = 0.0;
         for (index, backward) in backward.steps.into_iter().enumerate() {
             let parameters: Vec<ParameterStep> = model
                 .range(index)
@@ -211,11 +218,13 @@ impl Explanation {
                     let checks = if is_statistic {
                         vec![None; gradient.len()]
                     } else {
-                        squares += gradient.iter().map(|gradient| gradient * gradient).sum::<f64>();
+                        let step = updates[at].last().into_iter().flat_map(|step| &step.values);
+                        expected_change -= step.zip(&gradient).map(|(step, gradient)| step * gradient).sum::<f64>();
                         differences.of_parameter(&mut model, index, parameter, &gradient)
                     };
                     let (before, after) = (before[at].clone(), after.values()[at].clone());
-                    ParameterStep { name, axes, is_statistic, before, gradient, checks, after }
+                    let update = std::mem::take(&mut updates[at]);
+                    ParameterStep { name, axes, is_statistic, before, gradient, checks, update, after }
                 })
                 .collect();
             let dx_checks = differences.of_input(&model, index, &backward.dx);
@@ -238,7 +247,6 @@ impl Explanation {
                 parameters,
             });
         }
-        let expected_change = -setup.learning_rate * squares;
         let probabilities = setup.loss.probabilities(trace.output());
         let mut explanation = Self {
             network: line,
@@ -287,6 +295,11 @@ impl Explanation {
             all.map(|(gradient, check)| (*gradient, check.as_mut()))
         })
     }
+}
+
+/// A learning rate as it was given.
+fn number_of_setting(value: f64) -> String {
+    (value as f32).to_string()
 }
 
 /// The number of outputs, if all fits.

@@ -121,21 +121,6 @@ impl Explanation {
         Section { title: "3  Backward: the chain rule, layer by layer".into(), blocks }
     }
 
-    fn update(&self, most: usize) -> Section {
-        let rate = number_of_setting(self.setup.learning_rate);
-        let mut blocks = vec![Block::Formula(format!("w <- w - {rate} dL/dw"))];
-        for parameter in self.stages.iter().flat_map(|stage| &stage.parameters) {
-            let gradient = if parameter.is_statistic { "change" } else { "dL/dw" };
-            let names = ["before", gradient, "after"];
-            let values: [&[f64]; 3] = [&parameter.before, &parameter.gradient, &parameter.after];
-            blocks.push(table(&names, &parameter.axes, &parameter.name, &values, most));
-        }
-        if self.stages.iter().all(|stage| stage.parameters.is_empty()) {
-            blocks.push(Block::Note("This network has no parameters: there is nothing to learn.".into()));
-        }
-        Section { title: "4  Update: plain gradient descent".into(), blocks }
-    }
-
     fn result(&self) -> Section {
         let row = |name: &str, value: String| vec![name.to_string(), value];
         let change = self.loss_after - self.loss;
@@ -143,7 +128,7 @@ impl Explanation {
             row("loss before", number(self.loss)),
             row("loss after", number(self.loss_after)),
             row("change", number(change)),
-            row("change that the gradient promises for a small step: -rate Σ (dL/dw)²", number(self.expected_change)),
+            row("change that the gradient promises for a small step: -Σ step dL/dw", number(self.expected_change)),
             row("gradients", self.gradients.to_string()),
             row("of these held against a finite difference", self.checked.to_string()),
         ];
@@ -182,11 +167,6 @@ fn kink_note(check: &Check) -> String {
     )
 }
 
-/// A learning rate as it was given.
-pub(super) fn number_of_setting(value: f64) -> String {
-    (value as f32).to_string()
-}
-
 /// The sums of a small dense layer, with their numbers.
 fn sums(stage: &StageStep) -> Vec<String> {
     if !stage.layer.starts_with("dense") || stage.x.len() > MOST_TERMS || stage.y.len() > 2 * MOST_TERMS {
@@ -221,7 +201,7 @@ fn products(stage: &StageStep) -> Vec<String> {
 }
 
 /// As a factor in a line: without zeros at its end, and in brackets if negative.
-fn signed(value: f64) -> String {
+pub(super) fn signed(value: f64) -> String {
     let text = number(value);
     let text = if text.contains('.') && !text.contains('e') {
         text.trim_end_matches('0').trim_end_matches('.')
@@ -232,7 +212,7 @@ fn signed(value: f64) -> String {
 }
 
 /// `[1][2]` of a flat place.
-fn place(axes: &[usize], mut at: usize) -> String {
+pub(super) fn place(axes: &[usize], mut at: usize) -> String {
     let mut parts = Vec::new();
     for axis in axes.iter().rev() {
         parts.push(format!("[{}]", at % axis));
@@ -265,7 +245,7 @@ fn rows_of(
     (rows, skipped)
 }
 
-fn table(header: &[&str], axes: &[usize], name: &str, columns: &[&[f64]], most: usize) -> Block {
+pub(super) fn table(header: &[&str], axes: &[usize], name: &str, columns: &[&[f64]], most: usize) -> Block {
     let count = columns.first().map_or(0, |column| column.len());
     let (rows, skipped) =
         rows_of(name, axes, count, most, |at| columns.iter().map(|column| number(column[at])).collect());

@@ -1,9 +1,14 @@
 //! Steps by hand, of every layer, on kinks, and of what does not fit.
 
+use backpass::{
+    Adadelta, Adagrad, Adam, AmsGrad, CrossEntropy, Dense, Lars, Learner, Lion, Memory, Momentum, Optimizer, Params,
+    RmsProp, Sgd, Tanh,
+};
+
 use super::*;
 
 fn explain(line: &str, input: &[f64], target: Target, loss: Loss) -> Result<Explanation, ExplainError> {
-    let setup = Setup { seed: 1, input: input.to_vec(), target, loss, learning_rate: 0.05 };
+    let setup = Setup { seed: 1, input: input.to_vec(), target, loss, optimizer: Rule::Sgd, learning_rate: 0.05 };
     Explanation::new(Network::from_line(line).unwrap(), setup, &mut |_, _| ())
 }
 
@@ -21,6 +26,70 @@ fn a_step_by_hand() {
     assert!((step.expected_change + 0.05 * parameter.gradient[0].powi(2)).abs() < 1e-12);
     assert_eq!((step.gradients, step.checked, step.kinks), (2, 2, 0));
     assert!(step.largest_error < 1e-8);
+}
+
+#[test]
+fn a_step_of_adam_by_hand() {
+    let setup = Setup {
+        seed: 1,
+        input: vec![3.0],
+        target: Target::Values(vec![2.0]),
+        loss: Loss::MeanSquaredError,
+        optimizer: Rule::Adam,
+        learning_rate: 0.01,
+    };
+    let step = Explanation::new(Network::from_line("1 dense(1,bias=no)").unwrap(), setup, &mut |_, _| ()).unwrap();
+    let parameter = &step.stages[0].parameters[0];
+    let g = parameter.gradient[0];
+    let expected = [("m", 0.1 * g), ("v", 0.001 * g * g), ("m_hat", g), ("v_hat", g * g), ("step", 0.01 * g.signum())];
+    for (computed, (name, value)) in parameter.update.iter().zip(expected) {
+        assert_eq!(computed.name, name);
+        assert!((computed.values[0] - value).abs() < 1e-9, "{name}: {} {value}", computed.values[0]);
+    }
+    assert!((step.expected_change + 0.01 * g.abs()).abs() < 1e-9);
+    assert!((parameter.after[0] - (parameter.before[0] - 0.01 * g.signum())).abs() < 1e-9);
+}
+
+#[test]
+fn a_step_by_any_rule_is_the_learners() {
+    fn compare<O: Optimizer>(optimizer: O, rule: Rule) {
+        let mut memory = Memory::<(Dense<4>, Tanh, Dense<2>), [f32; 3], O>::new();
+        let mut learner = Learner::new(&mut memory, Default::default(), CrossEntropy, optimizer);
+        learner.initialize(3);
+        learner.train(&[0.5, -1.0, 2.0], &1).unwrap();
+        let mut learned = Vec::new();
+        learner.params().visit(None, &mut |_, values| learned.extend_from_slice(values));
+
+        let (input, target) = (vec![0.5, -1.0, 2.0], Target::Class(1));
+        let setup = Setup { seed: 3, input, target, loss: Loss::CrossEntropy, optimizer: rule, learning_rate: 0.05 };
+        let network = Network::from_line("3 dense(4) tanh dense(2)").unwrap();
+        let step = Explanation::new(network, setup, &mut |_, _| ()).unwrap();
+        let after = step.stages.iter().flat_map(|stage| &stage.parameters).flat_map(|parameter| &parameter.after);
+        assert_eq!(after.clone().count(), learned.len());
+        for (after, learned) in after.zip(learned) {
+            // A few roundings of f32 in the gradient and in the step.
+            assert!((after - f64::from(learned)).abs() < 1e-6, "{rule}: {after} {learned}");
+        }
+        assert!(step.loss_after < step.loss, "{rule}");
+        let (text, page) = (step.text(true), step.page(true));
+        for computed in &step.stages[0].parameters[0].update {
+            assert!(text.contains(&format!("{} <- ", computed.name)), "{rule}: {text}");
+            assert!(page.contains(&format!(">{}</th>", computed.name)), "{rule}");
+        }
+    }
+    compare(Sgd::new(0.05), Rule::Sgd);
+    compare(Momentum::new(0.05, 0.9), Rule::Momentum);
+    compare(Momentum::new(0.05, 0.9).nesterov(), Rule::Nesterov);
+    compare(RmsProp::new(0.05), Rule::RmsProp);
+    compare(RmsProp::new(0.05).momentum(0.9), Rule::MomentumRmsProp);
+    compare(RmsProp::new(0.05).centered(), Rule::CenteredRmsProp);
+    compare(RmsProp::new(0.05).centered().momentum(0.9), Rule::CenteredMomentumRmsProp);
+    compare(Adagrad::new(0.05), Rule::Adagrad);
+    compare(Adadelta::new(0.05), Rule::Adadelta);
+    compare(Adam::new(0.05), Rule::Adam);
+    compare(AmsGrad::new(0.05), Rule::AmsGrad);
+    compare(Lion::new(0.05), Rule::Lion);
+    compare(Lars::new(0.05), Rule::Lars);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! The networks of the applications in `backpass-app`, as lines.
 
-use super::checkpoint::Rule;
-use crate::network::Network;
 use crate::network::line::LineError;
+use crate::network::{Network, Rule};
 
 /// An application whose network and rule are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

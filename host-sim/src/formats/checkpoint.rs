@@ -5,15 +5,11 @@
 
 use backpass::checkpoint::format::{CHECKS, COMMIT, COMMIT_MAGIC, HEADER, MAGIC, VERSION};
 use backpass::checkpoint::{Fingerprint, Image, Info, Store};
-use backpass::{
-    Adadelta, Adagrad, Adam, AmsGrad, CenteredMomentumRmsProp, CenteredRmsProp, InPlace, Lars, Lion, Momentum,
-    MomentumRmsProp, RmsProp, Sgd,
-};
 use crc::{CRC_32_ISO_HDLC, Crc};
 
 use super::{Model, Problems};
-use crate::network::Network;
 use crate::network::kept::Kept;
+use crate::network::{Network, Rule};
 
 /// To the largest piece in which a store writes, so that a flash of any alignment can hold the image.
 const ALIGN: usize = 256;
@@ -25,50 +21,6 @@ const BOUNDS: usize = 60;
 const FINGERPRINTS: usize = 68;
 
 static CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-
-/// The rule that a learner is trained by: a checkpoint has room for what it keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-#[allow(missing_docs, reason = "the rules' own names")]
-pub enum Rule {
-    Sgd,
-    InPlace,
-    Momentum,
-    #[value(name = "rmsprop")]
-    RmsProp,
-    #[value(name = "momentum-rmsprop")]
-    MomentumRmsProp,
-    #[value(name = "centered-rmsprop")]
-    CenteredRmsProp,
-    #[value(name = "centered-momentum-rmsprop")]
-    CenteredMomentumRmsProp,
-    Adagrad,
-    Adadelta,
-    Adam,
-    #[value(name = "amsgrad")]
-    AmsGrad,
-    Lion,
-    Lars,
-}
-
-impl Rule {
-    fn kept(self) -> Kept {
-        match self {
-            Self::Sgd => Kept::of::<Sgd>(),
-            Self::InPlace => Kept::of::<InPlace>(),
-            Self::Momentum => Kept::of::<Momentum>(),
-            Self::RmsProp => Kept::of::<RmsProp>(),
-            Self::MomentumRmsProp => Kept::of::<MomentumRmsProp>(),
-            Self::CenteredRmsProp => Kept::of::<CenteredRmsProp>(),
-            Self::CenteredMomentumRmsProp => Kept::of::<CenteredMomentumRmsProp>(),
-            Self::Adagrad => Kept::of::<Adagrad>(),
-            Self::Adadelta => Kept::of::<Adadelta>(),
-            Self::Adam => Kept::of::<Adam>(),
-            Self::AmsGrad => Kept::of::<AmsGrad>(),
-            Self::Lion => Kept::of::<Lion>(),
-            Self::Lars => Kept::of::<Lars>(),
-        }
-    }
-}
 
 /// A checkpoint in some bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,7 +115,7 @@ impl Problems {
     }
 }
 
-/// A checkpoint of a learner that has these parameters and has not learned yet.
+/// A checkpoint of a learner that has these parameters and has not learned by `rule` yet: there is room for what the rule keeps.
 #[must_use]
 pub fn write(model: &Model, rule: Rule) -> Vec<u8> {
     let Kept { name, moments, words, .. } = rule.kept();
@@ -248,7 +200,9 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use backpass::{CrossEntropy, Dense, Gru, Learner, Memory, Relu, Signal};
+    use backpass::{
+        Adagrad, Adam, AmsGrad, CrossEntropy, Dense, Gru, Learner, Lion, Memory, Momentum, Relu, RmsProp, Sgd, Signal,
+    };
 
     use super::*;
 

@@ -1,13 +1,15 @@
 //! Networks whose shape is known only at run time: read from a line, a model file or a menu, before they become a type.
 //!
 //! A [`Network`] says what the type `(Dense<32>, Relu, Dense<10>)` says: the layers, their shapes, and the names, shapes and
-//! order of their parameters. It computes nothing. [`line`](mod@line) reads and writes it as text, [`rust`] as a type of the learner.
+//! order of their parameters. It computes nothing. [`line`](mod@line) reads and writes it as text, [`rust`] as a type of the learner. A [`Rule`] is
+//! what it learns by.
 
 pub(crate) mod kept;
 pub mod layer;
 pub mod line;
 pub mod model;
 pub mod parameter;
+pub mod rule;
 pub mod rust;
 pub mod window;
 
@@ -17,6 +19,7 @@ use backpass::checkpoint::Fingerprint;
 
 pub use layer::{Activation, Cell, Layer};
 pub use parameter::{Parameter, Role};
+pub use rule::Rule;
 pub use window::{Padding, Window};
 
 /// How many layers a tuple of the learner can have; a longer network is a tuple of tuples.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use backpass_app::stream::frame;
 
 use super::{Board, DRIVERS, LONGEST_STEP, ProjectError, STACK};
-use crate::budget::{Budget, Choice, Costs, Rule};
+use crate::budget::{Budget, Choice, Costs};
 use crate::formats::Model;
-use crate::network::{Activation, Layer, Network};
+use crate::network::{Activation, Layer, Network, Rule};
 
 /// What a network learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Board, Goal, Plan, ProjectError, weights};
-use crate::budget::{Costs, Rule};
+use crate::budget::Costs;
 use crate::formats::{Model, source};
-use crate::network::{Network, Shape};
+use crate::network::{Network, Rule, Shape};
 
 /// The seed of a frozen body that has no trained weights yet.
 const SEED: u64 = 1;
@@ -61,7 +61,6 @@ pub fn files(plan: &Plan) -> Result<Vec<File>, ProjectError> {
     if let Some(text) = parts.flash_source {
         add("src/flash.rs", text.to_owned());
     }
-    add("src/line.rs", common!("line.rs").to_owned());
     add("src/network.rs", values.fill(common!("network.rs")));
     let (body, head) = plan.split().map_or((None, plan.network.clone()), |(body, head)| (Some(body), head));
     let frozen = body.as_ref().map_or(0, |body| body.parameters().len());
@@ -83,7 +82,11 @@ const fn rule(rule: Rule) -> &'static str {
     match rule {
         Rule::Sgd | Rule::InPlace => "Sgd::new(0.01)",
         Rule::Momentum => "Momentum::new(0.01, 0.9)",
+        Rule::Nesterov => "Momentum::new(0.01, 0.9).nesterov()",
         Rule::RmsProp => "RmsProp::new(0.001)",
+        Rule::MomentumRmsProp => "RmsProp::new(0.001).momentum(0.9)",
+        Rule::CenteredRmsProp => "RmsProp::new(0.001).centered()",
+        Rule::CenteredMomentumRmsProp => "RmsProp::new(0.001).centered().momentum(0.9)",
         Rule::Adagrad => "Adagrad::new(0.01)",
         Rule::Adadelta => "Adadelta::new(1.0)",
         Rule::Adam => "Adam::new(0.005)",
@@ -124,7 +127,8 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
     let output = if classes { String::new() } else { outputs.rust_type() };
     let used = [&types, &value, &inputs.rust_type(), &output].map(String::as_str).join(" ");
     names.retain(|name| used.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == *name));
-    names.extend(["Memory", "Rng", "Tensor", plan.goal.name(), plan.choice.rule.name()]);
+    names.extend(["Memory", "Rng", "Tensor", plan.goal.name(), plan.choice.rule.type_name()]);
+    names.extend(rule(plan.choice.rule).split("::").next());
     let (targets, target_values) = if classes {
         let count = outputs.count().min(8);
         (count, format!("[{}]", (0..count).map(|class| class.to_string()).collect::<Vec<_>>().join(", ")))
@@ -189,7 +193,7 @@ fn values(plan: &Plan) -> Result<Values, ProjectError> {
         ("value", value),
         ("goal", plan.goal.name().to_owned()),
         ("target", if classes { "usize" } else { "Output" }.to_owned()),
-        ("rule", plan.choice.rule.name().to_owned()),
+        ("rule", plan.choice.rule.type_name().to_owned()),
         ("rule_value", rule(plan.choice.rule).to_owned()),
         ("ram", plan.budget.ram().to_string()),
         ("numbers", plan.numbers().to_string()),

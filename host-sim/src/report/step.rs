@@ -29,6 +29,7 @@ impl Explanation {
         let figures = [
             ("Loss before", number(self.loss)),
             ("Loss after", number(self.loss_after)),
+            ("Optimizer", self.setup.optimizer.to_string()),
             ("Learning rate", (self.setup.learning_rate as f32).to_string()),
             ("Gradients checked", format!("{} of {}", self.checked, self.gradients)),
             ("Largest error", format!("{:.0e}", self.largest_error)),
@@ -108,15 +109,22 @@ fn table(header: &[String], rows: &[Vec<String>], skipped: usize) -> String {
 #[cfg(test)]
 mod tests {
     use crate::explain::Setup;
-    use crate::network::Network;
     use crate::network::model::{Loss, Target};
+    use crate::network::{Network, Rule};
 
     use super::*;
 
     fn page(line: &str) -> String {
         let network = Network::from_line(line).unwrap();
         let input = (0..network.input().count()).map(|i| (i as f64).cos()).collect();
-        let setup = Setup { seed: 1, input, target: Target::Class(1), loss: Loss::CrossEntropy, learning_rate: 0.1 };
+        let setup = Setup {
+            seed: 1,
+            input,
+            target: Target::Class(1),
+            loss: Loss::CrossEntropy,
+            optimizer: Rule::Sgd,
+            learning_rate: 0.1,
+        };
         Explanation::new(network, setup, &mut |_, _| ()).unwrap().page(false)
     }
 

@@ -52,25 +52,26 @@ impl SweepReport {
     /// A chart for each optimizer and batch, with a curve for each width.
     fn charts(&self) -> Vec<Chart> {
         let ranked = &self.findings.ranked;
-        let kinds = distinct(ranked.iter().map(|summary| (summary.setting.optimizer.name(), summary.setting.batch)));
+        let kinds =
+            distinct(ranked.iter().map(|summary| (summary.setting.optimizer.to_string(), summary.setting.batch)));
         let batches = distinct(ranked.iter().map(|summary| summary.setting.batch)).len();
         let widths = distinct(ranked.iter().map(|summary| summary.setting.width));
         let accuracy = |summary: &Summary| 100.0 * summary.validation_accuracy.map_or(f64::NAN, |value| value.mean);
         // One axis for all: heights can be compared from chart to chart.
         let y = Axis::of_percentages(ranked.iter().map(accuracy));
-        let chart = |(optimizer, batch): (&'static str, u32)| {
+        let chart = |(optimizer, batch): (String, u32)| {
             let curves = widths.iter().zip(COLOURS.into_iter().cycle()).map(|(width, colour)| {
                 let mut points: Vec<_> = ranked
                     .iter()
                     .filter(|Summary { setting, .. }| {
-                        setting.optimizer.name() == optimizer && setting.batch == batch && setting.width == *width
+                        setting.optimizer.to_string() == optimizer && setting.batch == batch && setting.width == *width
                     })
                     .map(|summary| (f64::from(summary.setting.learning_rate), accuracy(summary)))
                     .collect();
                 points.sort_by(|a, b| a.0.total_cmp(&b.0));
                 Curve { name: width.to_string(), colour, points }
             });
-            let title = if batches > 1 { format!("{optimizer}, batch {batch}") } else { optimizer.to_owned() };
+            let title = if batches > 1 { format!("{optimizer}, batch {batch}") } else { optimizer.clone() };
             Chart::of_rates(title, "Validation accuracy (%), a curve a width", y.clone(), curves.collect())
         };
         kinds.into_iter().map(chart).collect()
@@ -233,7 +234,8 @@ fn table(ranked: &[Summary]) -> String {
 mod tests {
     use super::*;
     use crate::Dataset;
-    use crate::sweep::{Grid, RateSearch, Rule, Width};
+    use crate::network::Rule;
+    use crate::sweep::{Grid, RateSearch, Width};
 
     fn data() -> Dataset<[f32; 64]> {
         let mut data = Dataset::digits();

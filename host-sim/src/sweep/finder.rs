@@ -5,7 +5,8 @@ use backpass_app::digits::{Input, Network};
 use serde::Serialize;
 
 use super::twin::Visitor;
-use super::{Descent, Rule, Width};
+use super::{Descent, RuleError, Width};
+use crate::network::Rule;
 
 /// A search for the learning rate: the rate grows from step to step, exponentially, while the loss is recorded. Source: Smith,
 /// "Cyclical learning rates for training neural networks" (2017), section 3.3, with the loss in place of the accuracy
@@ -70,6 +71,9 @@ pub enum RateSearchError {
         "{0} steps are too few for a search, at least {MIN_STEPS} are needed: ask for more --epochs or a smaller --batch"
     )]
     TooFewSteps(usize),
+    /// A rule that no twin is built with.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
 }
 
 /// Fewer steps than this are no curve.
@@ -102,7 +106,7 @@ impl RateSearch {
         let rate = |step: usize| (f64::from(lowest) * growth.powf(step as f64 / (steps - 1) as f64)) as f32;
         let rates: Vec<f32> = (0..steps).map(rate).collect();
         let visitor = Climb { search: *self, rates: &rates, training };
-        let losses = Descent::new(self.optimizer, lowest).with_types(self.width, visitor);
+        let losses = Descent::new(self.optimizer)?.with_types(self.width, visitor);
         Ok(RateCurve::new(&rates, &losses))
     }
 }
@@ -268,7 +272,7 @@ mod tests {
         assert!(suggested < curve.minimum.unwrap() && curve.minimum.unwrap() < diverges);
         let accuracy = |rate| {
             let plan = crate::Plan { epochs: 5, batch: 8, seed: 1 };
-            Descent::new(Rule::Sgd, rate).train(Width::W16, plan, &data, &mut |_| {}).test_accuracy()
+            Descent::new(Rule::Sgd).unwrap().with_rate(rate).train(Width::W16, plan, &data, &mut |_| {}).test_accuracy()
         };
         assert!(accuracy(suggested) > 0.85, "{suggested}: {}", accuracy(suggested));
         let high = 2.0 * diverges;

@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 pub use finder::{RateCurve, RatePoint, RateSearch, RateSearchError};
 pub use state::{Header, State, StateError};
 pub use summary::{Statistics, Summary};
-pub use twin::{Descent, Rule, Width, WidthError};
+pub use twin::{Descent, RuleError, Width, WidthError};
 
 use crate::Dataset;
+use crate::network::Rule;
 
 /// What is varied, and what is not.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,6 +137,9 @@ pub enum SweepError {
         "{0} training samples are too few to choose by: a fifth of them is kept for validation, so at least 5 are needed"
     )]
     TooFew(usize),
+    /// A rule that no twin is built with.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The state file cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
@@ -193,7 +197,7 @@ impl Grid {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
         let pool = pool.map_err(|reason| SweepError::Threads { jobs, reason })?;
         let state = Mutex::new(state);
-        let all = |settings: &[Setting], learned| -> Result<Vec<Run>, StateError> {
+        let all = |settings: &[Setting], learned| -> Result<Vec<Run>, SweepError> {
             let pairs = settings.iter().flat_map(|setting| self.seeds.iter().map(move |seed| (*setting, *seed)));
             let pairs: Vec<_> = pairs.collect();
             let known: Vec<_> = pairs.iter().map(|(setting, seed)| lookup(&state, *setting, *seed, learned)).collect();
@@ -201,7 +205,7 @@ impl Grid {
                 let run = match known {
                     Some(run) => run,
                     None => {
-                        let run = halves.run(setting, self.epochs, seed, learned);
+                        let run = halves.run(setting, self.epochs, seed, learned)?;
                         keep(&state, &run)?;
                         run
                     }
@@ -254,13 +258,13 @@ impl<'d> Halves<'d> {
         Ok(Self { part: Dataset { training: training.to_vec(), test: validation.to_vec() }, whole })
     }
 
-    fn run(&self, setting: Setting, epochs: u32, seed: u64, learned: Learned) -> Run {
+    fn run(&self, setting: Setting, epochs: u32, seed: u64, learned: Learned) -> Result<Run, RuleError> {
         let Setting { optimizer, learning_rate, width, batch } = setting;
         let (data, unseen) = match learned {
             Learned::Part => (&self.part, self.whole.test.as_slice()),
             Learned::Whole => (self.whole, &[][..]),
         };
-        let descent = Descent::new(optimizer, learning_rate);
+        let descent = Descent::new(optimizer)?.with_rate(learning_rate);
         let plan = Plan { epochs, batch, seed };
         let (outcome, right) = descent.train_and_test(width, plan, data, unseen);
         let diagonal = outcome.confusion.iter().enumerate().filter_map(|(class, row)| row.get(class));
@@ -269,7 +273,7 @@ impl<'d> Halves<'d> {
             Learned::Part => (Some(tested), Score { right, of: unseen.len() as u32 }),
             Learned::Whole => (None, tested),
         };
-        Run {
+        Ok(Run {
             setting,
             seed,
             learned,
@@ -280,7 +284,7 @@ impl<'d> Halves<'d> {
             ram_bytes: outcome.ram_bytes(),
             refused: outcome.refused,
             microseconds_per_step: outcome.step_time.as_secs_f64() * 1e6,
-        }
+        })
     }
 }
 

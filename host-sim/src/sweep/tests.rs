@@ -106,7 +106,7 @@ fn what_the_best_setting_comes_to_is_what_training_gives() {
     let Setting { optimizer, learning_rate, width, batch } = findings.best.setting;
     let accuracies = grid.seeds.iter().map(|&seed| {
         let plan = Plan { epochs: grid.epochs, batch, seed };
-        Descent::new(optimizer, learning_rate).train(width, plan, &data, &mut |_| {}).test_accuracy()
+        Descent::new(optimizer).unwrap().with_rate(learning_rate).train(width, plan, &data, &mut |_| {}).test_accuracy()
     });
     let mean = accuracies.map(f64::from).sum::<f64>() / 2.0;
     assert!((findings.best.test_accuracy.mean - mean).abs() < 1e-6);
@@ -116,6 +116,8 @@ fn what_the_best_setting_comes_to_is_what_training_gives() {
 fn nothing_to_run_or_to_choose_by_is_an_error() {
     let empty = Grid { seeds: Vec::new(), ..grid() };
     assert!(matches!(empty.run(&data(), 1, None, &|_| {}), Err(SweepError::EmptyGrid)));
+    let unbuilt = Grid { optimizers: vec![Rule::Sgd, Rule::Lars], ..grid() };
+    assert!(matches!(unbuilt.run(&data(), 1, None, &|_| {}), Err(SweepError::Rule(_))));
     let mut few = data();
     few.training.truncate(4);
     assert!(matches!(grid().run(&few, 1, None, &|_| {}), Err(SweepError::TooFew(4))));

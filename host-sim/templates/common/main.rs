@@ -4,8 +4,7 @@
 #![no_main]
 
 mod board;
-{{modules}}mod line;
-mod network;
+{{modules}}mod network;
 {{trained_module}}{{weights_module}}
 use backpass::Learner;
 {{begin_imports}}use backpass_app::stream::{Event, Frames, Response, Server};

@@ -1,11 +1,14 @@
 //! A BBC micro:bit v2: clock, watchdog, flash for checkpoints, and the serial port that its USB debugger shows to the computer.
 
+use core::convert::Infallible;
 use core::fmt::Arguments;
 use core::slice;
 
 use backpass::checkpoint::Store;
+use backpass_app::stream::NbLine;
 pub use cortex_m_rt::entry;
 use defmt_rtt as _;
+use embedded_hal_nb::{nb, serial};
 use embedded_io::{Read, ReadReady, Write};
 use embedded_storage::nor_flash::NorFlash;
 use microbit::hal::clocks::Clocks;
@@ -14,8 +17,6 @@ use microbit::hal::nvmc::Nvmc;
 use microbit::hal::wdt::{self, Watchdog, count};
 use microbit::pac;
 use panic_probe as _;
-
-use crate::line::{Line, Port};
 
 /// Seconds without a step after which the board is reset; it then goes on from its checkpoint.
 const PATIENCE: u32 = 8;
@@ -45,18 +46,18 @@ pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut
     // To the debugger, and from it.
     let send = p0.p0_06.into_push_pull_output(Level::High).degrade();
     let receive = p1.p1_08.into_floating_input().degrade();
-    let uart = Uart(board.UART0);
+    let port = board.UART0;
     // SAFETY: these are the numbers of the two pins; the rate is one of the specification's.
     unsafe {
-        uart.0.psel.txd.write(|pin| pin.bits(send.psel_bits()));
-        uart.0.psel.rxd.write(|pin| pin.bits(receive.psel_bits()));
-        uart.0.baudrate.write(|rate| rate.bits(BAUD_RATE));
+        port.psel.txd.write(|pin| pin.bits(send.psel_bits()));
+        port.psel.rxd.write(|pin| pin.bits(receive.psel_bits()));
+        port.baudrate.write(|rate| rate.bits(BAUD_RATE));
     }
-    uart.0.enable.write(|enable| enable.enable().enabled());
+    port.enable.write(|enable| enable.enable().enabled());
     // SAFETY: a task is started by writing 1.
     unsafe {
-        uart.0.tasks_startrx.write(|task| task.bits(1));
-        uart.0.tasks_starttx.write(|task| task.bits(1));
+        port.tasks_startrx.write(|task| task.bits(1));
+        port.tasks_starttx.write(|task| task.bits(1));
     }
 
     let start = &raw mut _checkpoints_start;
@@ -66,27 +67,47 @@ pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut
     let Ok(store) = Store::new(Nvmc::new(board.NVMC, storage), 0..size as u32) else {
         defmt::panic!("the checkpoints' range does not fit the flash")
     };
-    Board { line: Line::new(uart), store, alive: watchdog(board.WDT) }
+    Board { line: NbLine::new(Uart { port, is_sending: false }), store, alive: watchdog(board.WDT) }
 }
 
 /// The UART without DMA: it keeps up to six bytes until they are read.
-struct Uart(pac::UART0);
+struct Uart {
+    port: pac::UART0,
+    /// A byte is on its way, and the event that it has left is to come.
+    is_sending: bool,
+}
 
-impl Port for Uart {
-    fn receive(&mut self) -> Option<u8> {
-        if self.0.events_rxdrdy.read().bits() == 0 {
-            return None;
+impl serial::ErrorType for Uart {
+    type Error = Infallible;
+}
+
+impl serial::Read for Uart {
+    fn read(&mut self) -> nb::Result<u8, Infallible> {
+        if self.port.events_rxdrdy.read().bits() == 0 {
+            return Err(nb::Error::WouldBlock);
         }
         // Reading announces the next byte, if there is one.
-        self.0.events_rxdrdy.reset();
-        Some(self.0.rxd.read().rxd().bits())
+        self.port.events_rxdrdy.reset();
+        Ok(self.port.rxd.read().rxd().bits())
+    }
+}
+
+impl serial::Write for Uart {
+    fn write(&mut self, byte: u8) -> nb::Result<(), Infallible> {
+        self.flush()?;
+        self.port.events_txdrdy.reset();
+        // SAFETY: any byte can be sent.
+        self.port.txd.write(|data| unsafe { data.txd().bits(byte) });
+        self.is_sending = true;
+        Ok(())
     }
 
-    fn send(&mut self, byte: u8) {
-        self.0.events_txdrdy.reset();
-        // SAFETY: any byte can be sent.
-        self.0.txd.write(|data| unsafe { data.txd().bits(byte) });
-        while self.0.events_txdrdy.read().bits() == 0 {}
+    fn flush(&mut self) -> nb::Result<(), Infallible> {
+        if self.is_sending && self.port.events_txdrdy.read().bits() == 0 {
+            return Err(nb::Error::WouldBlock);
+        }
+        self.is_sending = false;
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use core::fmt::Arguments;
 
 use backpass::checkpoint::Store;
+use backpass_app::stream::{BAUD, NbLine};
 pub use cortex_m_rt::entry;
 use defmt_rtt as _;
 use embedded_io::{Read, ReadReady, Write};
@@ -13,10 +14,8 @@ use stm32f4xx_hal::flash::FlashExt;
 use stm32f4xx_hal::pac;
 use stm32f4xx_hal::prelude::*;
 use stm32f4xx_hal::rcc::Config;
-use stm32f4xx_hal::serial::{self, Serial};
+use stm32f4xx_hal::serial::{Config as SerialConfig, Serial};
 use stm32f4xx_hal::watchdog::IndependentWatchdog;
-
-use crate::line::{Line, Port};
 
 /// Seconds without a step after which the board is reset; it then goes on from its checkpoint. An erase takes up to 4 of them.
 const PATIENCE: u32 = 20;
@@ -45,8 +44,8 @@ pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut
     let mut rcc = board.RCC.freeze(Config::hse(8.MHz()).bypass_hse_oscillator().sysclk(180.MHz()));
     let pins = board.GPIOA.split(&mut rcc);
     // To the debugger, and from it.
-    let settings = serial::Config::default().baudrate(115_200.bps());
-    let Ok(uart) = Serial::new(board.USART2, (pins.pa2, pins.pa3), settings, &mut rcc) else {
+    let settings = SerialConfig::default().baudrate(BAUD.bps());
+    let Ok(uart) = Serial::<_, u8>::new(board.USART2, (pins.pa2, pins.pa3), settings, &mut rcc) else {
         defmt::panic!("the serial port cannot be set up")
     };
 
@@ -59,18 +58,5 @@ pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut
     let mut watchdog = IndependentWatchdog::new(board.IWDG);
     watchdog.stop_on_debug(&board.DBGMCU, true);
     watchdog.start(PATIENCE.secs());
-    Board { line: Line::new(Uart(uart)), store, alive: move || watchdog.feed() }
-}
-
-struct Uart(Serial<pac::USART2, u8>);
-
-impl Port for Uart {
-    /// A byte that was lost is an error of the port; the line's checksum finds it too.
-    fn receive(&mut self) -> Option<u8> {
-        self.0.read().ok()
-    }
-
-    fn send(&mut self, byte: u8) {
-        while self.0.write(byte).is_err() {}
-    }
+    Board { line: NbLine::new(uart), store, alive: move || watchdog.feed() }
 }

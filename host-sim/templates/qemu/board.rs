@@ -1,18 +1,19 @@
 //! The emulated board: UART 0 of the Cortex-M System Design Kit, and a flash in RAM, which lasts as long as the emulation.
 
+use core::convert::Infallible;
 use core::fmt::Arguments;
 use core::ptr;
 
 use backpass::checkpoint::Store;
 use backpass_app::ram_flash::RamFlash;
+use backpass_app::stream::NbLine;
 pub use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE};
 use cortex_m_semihosting::hprintln;
+use embedded_hal_nb::{nb, serial};
 use embedded_io::{Read, ReadReady, Write};
 use embedded_storage::nor_flash::NorFlash;
 use static_cell::ConstStaticCell;
-
-use crate::line::{Line, Port};
 
 /// Bytes of the flash.
 const CHECKPOINTS: u32 = {{checkpoints}};
@@ -25,7 +26,7 @@ pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut
     let flash = FLASH.take();
     flash.fill(0xff);
     let Ok(store) = Store::new(RamFlash::new(flash), 0..CHECKPOINTS) else { panic!("the flash is not whole sectors") };
-    Board { line: Line::new(Uart::new()), store, alive: || {} }
+    Board { line: NbLine::new(Uart::new()), store, alive: || {} }
 }
 
 /// Says something on the console of the emulator.
@@ -51,14 +52,28 @@ impl Uart {
     }
 }
 
-impl Port for Uart {
-    fn receive(&mut self) -> Option<u8> {
-        (read(STATE) & 0b10 != 0).then(|| read(DATA).to_le_bytes()[0])
+impl serial::ErrorType for Uart {
+    type Error = Infallible;
+}
+
+impl serial::Read for Uart {
+    fn read(&mut self) -> nb::Result<u8, Infallible> {
+        if read(STATE) & 0b10 == 0 {
+            return Err(nb::Error::WouldBlock);
+        }
+        Ok(read(DATA).to_le_bytes()[0])
+    }
+}
+
+impl serial::Write for Uart {
+    fn write(&mut self, byte: u8) -> nb::Result<(), Infallible> {
+        self.flush()?;
+        write(DATA, byte.into());
+        Ok(())
     }
 
-    fn send(&mut self, byte: u8) {
-        write(DATA, byte.into());
-        while read(STATE) & 0b01 != 0 {}
+    fn flush(&mut self) -> nb::Result<(), Infallible> {
+        if read(STATE) & 0b01 == 0 { Ok(()) } else { Err(nb::Error::WouldBlock) }
     }
 }
 

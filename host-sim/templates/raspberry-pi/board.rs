@@ -4,6 +4,7 @@ use core::fmt::Arguments;
 
 use backpass::checkpoint::Store;
 use backpass_app::device::rom_flash::RomFlash;
+use backpass_app::stream::{BAUD, NbLine};
 use defmt_rtt as _;
 use embedded_io::{Read, ReadReady, Write};
 use embedded_storage::nor_flash::NorFlash;
@@ -12,11 +13,10 @@ use panic_probe as _;
 pub use {{hal}}::entry;
 use {{hal}}::fugit::{ExtU32, RateExtU32};
 use {{hal}}::gpio::{FunctionUart, Pins, PullNone, PullUp};
-use {{hal}}::uart::{DataBits, Enabled, StopBits, UartConfig, UartDevice, UartPeripheral, ValidUartPinout};
+use {{hal}}::uart::{DataBits, StopBits, UartConfig, UartPeripheral};
 use {{hal}}::{Clock as _, Sio, Watchdog, pac};
 
 use crate::flash;
-use crate::line::{Line, Port};
 
 {{chip_start}}
 /// Hertz of the board's crystal.
@@ -56,7 +56,7 @@ pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut
     let pins = Pins::new(board.IO_BANK0, board.PADS_BANK0, bank, &mut board.RESETS);
     // A line that is not connected is high.
     let pins = (pins.gpio0.reconfigure::<FunctionUart, PullNone>(), pins.gpio1.reconfigure::<FunctionUart, PullUp>());
-    let settings = UartConfig::new(115_200.Hz(), DataBits::Eight, None, StopBits::One);
+    let settings = UartConfig::new(BAUD.Hz(), DataBits::Eight, None, StopBits::One);
     let uart = UartPeripheral::new(board.UART0, pins, &mut board.RESETS);
     let Ok(uart) = uart.enable(settings, clocks.peripheral_clock.freq()) else {
         defmt::panic!("the serial port cannot be set up")
@@ -70,19 +70,5 @@ pub fn start() -> Board<impl Read + Write + ReadReady, impl NorFlash, impl FnMut
     };
     watchdog.pause_on_debug(true);
     watchdog.start(PATIENCE.secs());
-    Board { line: Line::new(Uart(uart)), store, alive: move || watchdog.feed() }
-}
-
-struct Uart<D: UartDevice, P: ValidUartPinout<D>>(UartPeripheral<Enabled, D, P>);
-
-impl<D: UartDevice, P: ValidUartPinout<D>> Port for Uart<D, P> {
-    /// A byte that was lost is an error of the port; the line's checksum finds it too.
-    fn receive(&mut self) -> Option<u8> {
-        let mut byte = [0];
-        matches!(self.0.read_raw(&mut byte), Ok(1)).then(|| byte[0])
-    }
-
-    fn send(&mut self, byte: u8) {
-        self.0.write_full_blocking(&[byte]);
-    }
+    Board { line: NbLine::new(uart), store, alive: move || watchdog.feed() }
 }

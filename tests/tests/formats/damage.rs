@@ -1,9 +1,9 @@
 //! Damaged files: an error or a model, never a panic.
 
 use backpass::Rng;
-use backpass_sim::formats::checkpoint::{self, Checkpoint, Rule};
+use backpass_sim::formats::checkpoint::{self, Checkpoint};
 use backpass_sim::formats::{Framework, flash, onnx, safetensors};
-use backpass_sim::network::Network;
+use backpass_sim::network::{Network, Rule};
 
 use super::harness::{file, read_onnx};
 

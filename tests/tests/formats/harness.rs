@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use backpass::checkpoint::{Image, Store};
 use backpass::{Frozen, Inference, Layer, Learner, MeanSquaredError, Memory, Params, Sgd, Tensor};
-use backpass_sim::formats::checkpoint::Rule;
 use backpass_sim::formats::{Imported, Model, Problems, checkpoint, onnx};
+use backpass_sim::network::Rule;
 use safetensors::SafeTensors;
 
 /// Rounding alone, in f32 on both sides.

@@ -34,7 +34,7 @@ use backpass::{Pass, Rng};
 
 pub use difference::{Difference, STEP};
 pub use loss::{Loss, Target, TargetError};
-pub use optimizer::{Optimizer, Rule};
+pub use optimizer::Optimizer;
 
 use super::{LONGEST_TUPLE, Layer, Network, Parameter, Stage};
 use linear::Tap;
@@ -62,7 +62,7 @@ struct Place {
 /// Numbers with a name, in the order of the learner: channels last.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Named {
-    /// What they are called in the layer's formula.
+    /// What they are called in the formula of the layer, or of the rule.
     pub name: &'static str,
     /// Their shape.
     pub axes: Vec<usize>,

@@ -1,14 +1,14 @@
 //! The model against the learner, and against its own finite differences.
 
 use backpass::{
-    AveragePool, BatchNorm, BinaryCrossEntropy, Conv1d, Conv2d, CrossEntropy, Dense, DepthwiseConv1d, DepthwiseConv2d,
-    Dropout, Elu, Flatten, Gelu, GlobalAveragePool, GlobalMaxPool, Gru, HardSigmoid, HardSwish, Image, Layer,
-    LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, MeanSquaredError, Memory, Mish, Momentum, NoBias, Params,
-    Pass, Relu, Relu6, Rng, Rnn, Selu, Sequence, Sgd, Sigmoid, Signal, Silu, Softmax, Softplus, Softsign, Tanh, Tensor,
-    Vector,
+    Adadelta, Adagrad, Adam, AmsGrad, AveragePool, BatchNorm, BinaryCrossEntropy, Conv1d, Conv2d, CrossEntropy, Dense,
+    DepthwiseConv1d, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool, GlobalMaxPool, Gru, HardSigmoid,
+    HardSwish, Image, Lars, Layer, LayerNorm, LeakyRelu, Learner, Lion, LogSoftmax, Lstm, MaxPool, MeanSquaredError,
+    Memory, Mish, Momentum, NoBias, Params, Pass, Relu, Relu6, RmsProp, Rng, Rnn, Selu, Sequence, Sgd, Sigmoid, Signal,
+    Silu, Softmax, Softplus, Softsign, Tanh, Tensor, Vector,
 };
 
-use super::super::Role;
+use super::super::{Role, Rule};
 use super::*;
 
 /// All numbers of the learner's parameters, or of what has their type.
@@ -177,7 +177,7 @@ fn dropout_in_a_long_network_draws_the_learners_masks() {
 }
 
 #[test]
-fn momentum_and_adam_are_the_learners() {
+fn rules_are_the_learners() {
     fn compare<O: backpass::Optimizer + Clone>(optimizer: O, rule: Rule) {
         let mut memory = Memory::<(Dense<4>, Tanh, Dense<2>), [f32; 3], O>::new();
         let mut learner = Learner::new(&mut memory, Default::default(), CrossEntropy, optimizer);
@@ -196,14 +196,25 @@ fn momentum_and_adam_are_the_learners() {
             learner.update().unwrap();
             descent.step(&mut model, &batch);
         }
-        // Adam's first steps divide tiny gradients by their own size.
+        // First steps divide tiny gradients by their own size.
         let learned = flat(learner.params());
         for (model, learner) in model.values().iter().flatten().zip(learned.iter().flatten()) {
             assert!((model - f64::from(*learner)).abs() < 2e-4, "{rule:?}: {model} {learner}");
         }
     }
-    compare(Momentum::new(0.05, 0.9), Rule::Momentum(0.9));
-    compare(backpass::Adam::new(0.05), Rule::Adam);
+    compare(Sgd::new(0.05), Rule::Sgd);
+    compare(Momentum::new(0.05, 0.9), Rule::Momentum);
+    compare(Momentum::new(0.05, 0.9).nesterov(), Rule::Nesterov);
+    compare(RmsProp::new(0.05), Rule::RmsProp);
+    compare(RmsProp::new(0.05).momentum(0.9), Rule::MomentumRmsProp);
+    compare(RmsProp::new(0.05).centered(), Rule::CenteredRmsProp);
+    compare(RmsProp::new(0.05).centered().momentum(0.9), Rule::CenteredMomentumRmsProp);
+    compare(Adagrad::new(0.05), Rule::Adagrad);
+    compare(Adadelta::new(0.05), Rule::Adadelta);
+    compare(Adam::new(0.05), Rule::Adam);
+    compare(AmsGrad::new(0.05), Rule::AmsGrad);
+    compare(Lion::new(0.05), Rule::Lion);
+    compare(Lars::new(0.05), Rule::Lars);
 }
 
 #[test]
