@@ -174,7 +174,9 @@ impl Monitor {
         while !stopped.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
             let more = source.next(TICK, &mut |entry| entries.push(entry));
             state.damaged = source.damaged();
-            state.seconds = source.seconds().unwrap_or(state.seconds);
+            if !state.ended {
+                state.seconds = source.seconds().unwrap_or(state.seconds);
+            }
             for entry in entries.drain(..) {
                 if view.is_none() {
                     screen.line(words(&entry));

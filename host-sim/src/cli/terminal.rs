@@ -71,13 +71,15 @@ impl Drop for Screen {
 /// The key that was pressed, if one was.
 fn pressed() -> Option<Key> {
     while event::poll(Duration::ZERO).is_ok_and(|is_there| is_there) {
-        let Ok(Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. })) = event::read() else {
-            continue;
-        };
-        match code {
-            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return Some(Key::Interrupt),
-            KeyCode::Char('q') | KeyCode::Esc => return Some(Key::End),
-            _ => {}
+        match event::read() {
+            Ok(Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. })) => match code {
+                KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return Some(Key::Interrupt),
+                KeyCode::Char('q') | KeyCode::Esc => return Some(Key::End),
+                _ => {}
+            },
+            Ok(_) => {}
+            // The terminal is gone, and would say for ever that there is something to read.
+            Err(_) => return Some(Key::End),
         }
     }
     None

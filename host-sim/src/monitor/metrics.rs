@@ -14,7 +14,7 @@
 /// | `trained 160/1437` | progress |
 /// | `observed: 20`, `refused: 3` | samples learned from and refused since switch-on |
 /// | any other `refused` | a sample, an update or a request was refused; the words say why |
-/// | `saved 4096 bytes` | a checkpoint |
+/// | `saved 4096 bytes`, `Saved { bytes: 4096 }` | a checkpoint |
 /// | `Memory { parameters: 9640, gradients: 9640 }` | bytes of the RAM of training, part by part; also with `RAM` |
 ///
 /// ```
@@ -58,7 +58,9 @@ impl Metrics {
     #[must_use]
     pub fn of(message: &str) -> Self {
         let words: Vec<&str> = message.split_whitespace().collect();
-        let mut metrics = Self { memory: memory(message), ..Self::default() };
+        let memory = ["Memory", "RAM"].map(|name| fields(message, name)).concat();
+        let saved = fields(message, "Saved").iter().find(|(name, _)| name == "bytes").map(|(_, bytes)| *bytes);
+        let mut metrics = Self { memory, saved, ..Self::default() };
         for (place, word) in words.iter().enumerate() {
             metrics.take(word, words.get(place.wrapping_sub(1)), words.get(place + 1..).unwrap_or_default());
         }
@@ -129,15 +131,15 @@ fn progress(word: &str) -> Option<(u64, u64)> {
     Some((seen.parse().ok()?, count(Some(&of))?))
 }
 
-/// The fields of `Memory { ... }` or `RAM { ... }`.
-fn memory(message: &str) -> Vec<(String, u64)> {
-    let begin = ["Memory {", "RAM {"].iter().find_map(|name| Some(message.find(name)? + name.len()));
-    let fields = begin.and_then(|begin| message.get(begin..)).and_then(|rest| rest.split('}').next());
+/// The fields of a structure, `NAME { parameters: 9640, gradients: 9640 }`, that are numbers; none if a message has none of this name.
+fn fields(message: &str, name: &str) -> Vec<(String, u64)> {
+    let behind = message.split_once(&format!("{name} {{")).map(|(_, behind)| behind);
     let field = |field: &str| {
-        let (name, bytes) = field.split_once(':')?;
-        Some((name.trim().to_owned(), bytes.trim().parse().ok()?))
+        let (name, value) = field.split_once(':')?;
+        Some((name.trim().to_owned(), value.trim().parse().ok()?))
     };
-    fields.map_or_else(Vec::new, |fields| fields.split(',').filter_map(field).collect())
+    let fields = behind.and_then(|behind| behind.split('}').next()).unwrap_or_default();
+    fields.split(',').filter_map(field).collect()
 }
 
 #[cfg(test)]
@@ -160,6 +162,7 @@ mod tests {
         assert_eq!(of("learned, error 0.25").error, Some((0.25, false)));
         assert_eq!(of("watches, threshold 1.25").threshold, Some(1.25));
         assert_eq!(of("saved 40960 bytes").saved, Some(40960));
+        assert_eq!(of("Answered(Saved { sequence: 1, bytes: 14972 })").saved, Some(14972));
         assert_eq!(of("not saved: the flash is full").saved, None);
     }
 

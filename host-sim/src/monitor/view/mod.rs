@@ -17,6 +17,9 @@ use crate::terminal::{axis, bounds, broken, curve, is_roomy, time_axis};
 /// Seconds of silence after which it is told.
 const SILENT: f64 = 5.0;
 
+/// Lines of the longest message that is shown whole.
+const LONGEST: usize = 2;
+
 /// Draws it.
 pub fn draw(state: &State, frame: &mut Frame<'_>) {
     let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(frame.area());
@@ -147,7 +150,14 @@ fn draw_log(state: &State, frame: &mut Frame<'_>, area: Rect) {
     let (width, height) = (usize::from(area.width), usize::from(area.height));
     let mut lines: Vec<Line<'_>> = Vec::new();
     for entry in state.log().rev() {
-        let pieces = broken(&words(entry), width);
+        let mut pieces = broken(&words(entry), width);
+        if pieces.len() > LONGEST {
+            // Parameters and the like are long.
+            pieces.truncate(LONGEST);
+            if let Some(last) = pieces.last_mut() {
+                *last = last.chars().take(width.saturating_sub(1)).chain(['…']).collect();
+            }
+        }
         let style = Style::new().fg(colour(entry.level));
         lines.extend(pieces.into_iter().rev().map(|piece| Line::styled(piece, style)));
         if lines.len() >= height {
