@@ -28,9 +28,16 @@ pub fn axis(bounds: [f64; 2]) -> Axis<'static> {
 /// The axis of time from 0 to `end` seconds, with words where there is room for them.
 #[must_use]
 pub fn time_axis(end: f64, area: Rect) -> Axis<'static> {
-    let end = end.max(1.0);
+    let end = end.max(0.1);
     let axis = Axis::default().bounds([0.0, end]);
-    if area.height > 7 { axis.labels(["0 s".to_owned(), format!("{end:.0} s")]) } else { axis }
+    if area.height > 7 { axis.labels(["0 s".to_owned(), seconds(end)]) } else { axis }
+}
+
+/// Seconds in words, to a tenth where there are few.
+#[must_use]
+pub fn seconds(seconds: f64) -> String {
+    let digits = usize::from(seconds < 10.0);
+    format!("{seconds:.digits$} s")
 }
 
 /// A line through some points.

@@ -12,7 +12,7 @@ use ratatui::{Frame, Terminal};
 
 use super::{Curve, Entry, State};
 use crate::log::Level;
-use crate::terminal::{axis, bounds, broken, curve, is_roomy, time_axis};
+use crate::terminal::{axis, bounds, broken, curve, is_roomy, seconds, time_axis};
 
 /// Seconds of silence after which it is told.
 const SILENT: f64 = 5.0;
@@ -82,7 +82,7 @@ fn draw_top(state: &State, frame: &mut Frame<'_>, area: Rect) {
         (false, true) => format!("silent for {silent:.0} s; "),
         (false, false) => String::new(),
     };
-    let words = format!("{}: {:.0} s, {standing}q: end", state.source, state.seconds);
+    let words = format!("{}: {}, {standing}q: end", state.source, seconds(state.seconds));
     match state.progress() {
         Some((seen, of)) if of > 0 => {
             let gauge = Gauge::default().ratio((seen as f64 / of as f64).clamp(0.0, 1.0)).label(words);
