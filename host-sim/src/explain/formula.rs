@@ -53,6 +53,11 @@ pub(super) const fn of(layer: &Layer) -> (&'static str, &'static str) {
             "backwards in time: da_o = dh' tanh c' o (1 - o);  dc' += dh' o (1 - tanh² c');  da_i = dc' g i (1 - i);  \
              da_f = dc' c f (1 - f);  da_g = dc' i (1 - g²);  dc = dc' f;  dL/dW = Σ x da;  dL/dU = Σ h da;  dL/dx = W da;  dL/dh = U da",
         ),
+        Layer::Residual { .. } => (
+            "y = F(x) + what goes past the branch F: x itself, or its projection P(x)",
+            "dL/dy goes to both: dL/dF = dL/dy;  dL/dx = dL/dx of F + dL/dy, or + dL/dx of P",
+        ),
+        Layer::Keep => ("y = x, a copy", "dL/dx = dL/dy"),
         Layer::Activation(function) => (activation(*function), chain(*function)),
     }
 }

@@ -219,16 +219,17 @@ impl Explanation {
                 })
                 .collect();
             let dx_checks = differences.of_input(&model, index, &backward.dx);
-            let stage = &model.network().stages()[index];
+            let node = &model.nodes()[index];
+            let stage = &node.stage;
             let (forward, rule) = formula::of(&stage.layer);
             stages.push(StageStep {
-                name: model.network().stage_name(index),
-                layer: stage.layer.to_string(),
+                name: node.name(),
+                layer: node.label(),
                 input_axes: stage.input.axes().to_vec(),
                 output_axes: stage.output.axes().to_vec(),
                 forward,
                 backward: rule,
-                x: trace.input(index).to_vec(),
+                x: trace.value(node.input).to_vec(),
                 between: trace.steps[index].kept.clone(),
                 y: trace.steps[index].y.clone(),
                 dy: backward.dy,
@@ -319,9 +320,9 @@ struct Differences<'a> {
 
 impl<'a> Differences<'a> {
     fn new(model: &Model, trace: &'a Trace, setup: &'a Setup, progress: &'a mut dyn FnMut(usize, usize)) -> Self {
-        let stages = model.network().stages();
-        let work: usize = stages.iter().map(|stage| stage.layer.multiply_adds(&stage.input, &stage.output)).sum();
-        let inputs = stages.iter().map(|stage| stage.input.count());
+        let stages: Vec<_> = model.nodes().iter().map(|node| &node.stage).collect();
+        let work: usize = stages.iter().map(|stage| stage.multiply_adds()).sum();
+        let inputs = model.nodes().iter().map(|node| trace.value(node.input).len());
         let arrays: Vec<usize> = model.values().iter().map(Vec::len).chain(inputs).collect();
         let possible = MOST_WORK / (2 * (work + stages.iter().map(|stage| stage.output.count()).sum::<usize>()) + 1);
         let all: usize = arrays.iter().sum();

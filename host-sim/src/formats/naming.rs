@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::recurrent::{self, AS_THEY_ARE, UPDATE_FIRST};
-use crate::network::{Cell, Layer, Network, Shape, Stage};
+use crate::network::{Cell, Layer, Node, Shape, Stage, flattened, taken};
 
 /// Whose names and layouts a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -38,7 +38,7 @@ enum Kind {
     BothBiases,
 }
 
-/// Where a stage stands among the others.
+/// Where a layer stands among the others.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) stage: &'a Stage,
@@ -46,21 +46,10 @@ pub(crate) struct Place<'a> {
     pub(crate) flattened: Option<&'a Shape>,
 }
 
-/// All stages in their places.
-pub(crate) fn places(network: &Network) -> Vec<Place<'_>> {
-    let mut flattened = None;
-    let places = network.stages().iter().map(|stage| {
-        let place = Place { stage, flattened };
-        flattened = match stage.layer {
-            Layer::Flatten => Some(&stage.input).filter(|shape| shape.axes().len() > 1),
-            Layer::Activation(_) | Layer::Dropout { .. } | Layer::BatchNorm { .. } | Layer::LayerNorm { .. } => {
-                flattened
-            }
-            _ => None,
-        };
-        place
-    });
-    places.collect()
+/// All nodes in their places.
+pub(crate) fn places(nodes: &[Node]) -> Vec<Place<'_>> {
+    let given = flattened(nodes);
+    nodes.iter().map(|node| Place { stage: &node.stage, flattened: taken(&given, node.input) }).collect()
 }
 
 impl Framework {
@@ -210,10 +199,12 @@ fn torch(layer: &Layer, axes: &[usize]) -> Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Network;
 
     fn shapes(framework: Framework, line: &str) -> Vec<(&'static str, Vec<usize>)> {
         let network = Network::from_line(line).unwrap();
-        let entries = places(&network).into_iter().flat_map(|place| framework.entries(&place));
+        let nodes = network.nodes();
+        let entries = places(&nodes).into_iter().flat_map(|place| framework.entries(&place));
         entries.map(|entry| (entry.leaves[0], entry.shape)).collect()
     }
 
@@ -247,7 +238,8 @@ mod tests {
     fn rows_behind_a_flatten_are_channels_first_for_pytorch() {
         // 2 channels of 3 steps: the learner's rows are t0c0 t0c1 t1c0 t1c1 t2c0 t2c1.
         let network = Network::from_line("2x3 flatten relu dense(1,bias=no)").unwrap();
-        let place = places(&network).pop().unwrap();
+        let nodes = network.nodes();
+        let place = places(&nodes).pop().unwrap();
         let entries = Framework::PyTorch.entries(&place);
         let written = Framework::PyTorch.write(&place, &entries, &[vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]);
         assert_eq!(written, [[0.0, 2.0, 4.0, 1.0, 3.0, 5.0]]);
@@ -263,7 +255,7 @@ mod tests {
         ] {
             let network = Network::from_line(line).unwrap();
             for framework in [Framework::PyTorch, Framework::Keras] {
-                for (index, place) in places(&network).iter().enumerate() {
+                for (index, place) in places(&network.nodes()).iter().enumerate() {
                     let parameters = place.stage.layer.parameters(&place.stage.input, "");
                     let mut next = 0.0;
                     let arrays: Vec<Vec<f32>> = parameters
