@@ -33,7 +33,7 @@ pub use story::{Block, Section};
 pub use text::number;
 
 use crate::network::model::{Difference, Loss, Model, Named, Optimizer, Rule, Target, TargetError, Trace};
-use crate::network::{Network, Role};
+use crate::network::{Network, Role, Value};
 
 /// Multiplications and additions that are spent on finite differences: some seconds.
 const MOST_WORK: usize = 4_000_000_000;
@@ -119,8 +119,10 @@ pub struct ParameterStep {
 pub struct StageStep {
     /// Its name in the parameters' names.
     pub name: String,
-    /// The layer, as it is written in a line.
+    /// The layer, as it is written in a line; at the end of a residual connection, what is added.
     pub layer: String,
+    /// Whose output x is, and what an addition takes beside it: places among the stages, none for the sample.
+    pub takes: Vec<Option<usize>>,
     /// The shape of x.
     pub input_axes: Vec<usize>,
     /// The shape of y.
@@ -154,7 +156,7 @@ pub struct Explanation {
     pub network: String,
     /// What the step was taken with.
     pub setup: Setup,
-    /// The layers, from the first.
+    /// The layers, from the first; those of a residual connection before its addition.
     pub stages: Vec<StageStep>,
     /// What the outputs say as probabilities, where the loss reads them so.
     pub probabilities: Option<Vec<f64>>,
@@ -225,6 +227,7 @@ impl Explanation {
             stages.push(StageStep {
                 name: node.name(),
                 layer: node.label(),
+                takes: [Some(node.input), node.shortcut].into_iter().flatten().map(place).collect(),
                 input_axes: stage.input.axes().to_vec(),
                 output_axes: stage.output.axes().to_vec(),
                 forward,
@@ -287,6 +290,14 @@ impl Explanation {
             let all = parameters.chain(stage.dx.iter().zip(&mut stage.dx_checks));
             all.map(|(gradient, check)| (*gradient, check.as_mut()))
         })
+    }
+}
+
+/// Which of the stages gives a value.
+const fn place(value: Value) -> Option<usize> {
+    match value {
+        Value::Sample => None,
+        Value::Node(index) => Some(index),
     }
 }
 

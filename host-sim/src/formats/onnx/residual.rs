@@ -154,3 +154,126 @@ impl<'g> Walk<'g> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::super::super::Problems;
+    use super::super::{proto, read};
+
+    /// The line of a graph on `x`, a vector of four, whose nodes are `output = Op(inputs)`. `w` is a matrix, `v` a narrow one.
+    fn line(nodes: &[&str]) -> Result<String, Problems> {
+        let floats = |name: &str, dims: [i64; 2]| proto::Tensor {
+            dims: dims.to_vec(),
+            data_type: proto::FLOAT,
+            name: name.into(),
+            raw_data: Some((0..dims[0] * dims[1]).flat_map(|i| (i as f32).to_le_bytes()).collect()),
+            ..proto::Tensor::default()
+        };
+        let dims = [1, 4].map(|length| proto::Dimension { length: Some(proto::Length::Value(length)) });
+        let tensor =
+            proto::TensorType { elem_type: proto::FLOAT, shape: Some(proto::TensorShape { dim: dims.to_vec() }) };
+        let value =
+            |name: &str| proto::ValueInfo { name: name.into(), of: Some(proto::Type { tensor: Some(tensor.clone()) }) };
+        let node = |text: &&str| {
+            let (output, rest) = text.split_once(" = ").unwrap();
+            let (op, inputs) = rest.trim_end_matches(')').split_once('(').unwrap();
+            let input = inputs.split(", ").map(str::to_string).collect();
+            let (name, op_type) = (format!("node_{output}"), op.to_string());
+            proto::Node { input, output: vec![output.into()], name, op_type, ..proto::Node::default() }
+        };
+        let graph = proto::Graph {
+            node: nodes.iter().map(node).collect(),
+            initializer: vec![floats("w", [4, 4]), floats("v", [4, 3]), floats("u", [3, 4])],
+            input: vec![value("x")],
+            output: vec![value("y")],
+            ..proto::Graph::default()
+        };
+        let set = proto::OperatorSet { domain: String::new(), version: 17 };
+        let model = proto::Model { graph: Some(graph), opset_import: vec![set], ..proto::Model::default() };
+        let read = read(&model.encode_to_vec(), None, &|_| Err("no other file".into()))?;
+        Ok(read.model.network().to_string())
+    }
+
+    #[test]
+    fn additions_in_any_order_are_residual_connections() {
+        let dense = "dense(4,bias=no)";
+        for (nodes, expected) in [
+            (&["f = Gemm(x, w)", "y = Add(f, x)"][..], format!("4 residual({dense})")),
+            (&["f = Gemm(x, w)", "y = Add(x, f)"], format!("4 residual({dense})")),
+            // A projection, the branch, and a function that itself goes two ways.
+            (
+                &[
+                    "a = Gemm(x, w)",
+                    "b = Gemm(x, v)",
+                    "c = Sigmoid(b)",
+                    "d = Mul(b, c)",
+                    "e = Gemm(d, u)",
+                    "y = Add(e, a)",
+                ],
+                format!("4 residual(dense(3,bias=no) silu {dense} | {dense})"),
+            ),
+            // What cannot be a projection is the branch.
+            (
+                &["a = Relu(x)", "b = Gemm(a, w)", "c = Gemm(x, w)", "y = Add(c, b)"],
+                format!("4 residual(keep relu {dense} | {dense})"),
+            ),
+            // Three terms.
+            (
+                &["f = Gemm(x, w)", "g = Gemm(x, w)", "s = Add(x, f)", "y = Add(s, g)"],
+                format!("4 residual(residual({dense}) | {dense})"),
+            ),
+            // One within another, one behind another.
+            (
+                &[
+                    "a = Gemm(x, w)",
+                    "b = Tanh(a)",
+                    "c = Gemm(b, w)",
+                    "d = Add(c, a)",
+                    "e = Add(x, d)",
+                    "f = Gemm(e, w)",
+                    "y = Add(f, e)",
+                ],
+                format!("4 residual({dense} residual(keep tanh {dense})) residual({dense})"),
+            ),
+            // The shape of what has been passed.
+            (&["f = Gemm(x, w)", "s = Shape(x)", "g = Reshape(f, s)", "y = Add(g, x)"], format!("4 residual({dense})")),
+        ] {
+            assert_eq!(line(nodes).unwrap_or_else(|problems| panic!("{nodes:?}: {problems}")), expected, "{nodes:?}");
+        }
+    }
+
+    #[test]
+    fn other_branches_are_refused_by_name() {
+        for (nodes, words) in [
+            (&["f = Gemm(x, w)", "y = Mul(f, x)"][..], &["`x`", "node_f", "node_y", "residual"][..]),
+            (&["y = Add(x, x)"], &["node_y"]),
+            (&["i = Identity(x)", "y = Add(i, x)"], &["node_y", "to itself"]),
+            (&["f = Gemm(x, v)", "y = Add(f, x)"], &["node_y", "3 and 4"]),
+            (
+                &["a = Relu(x)", "b = Tanh(x)", "y = Add(a, b)"],
+                &["node_y", "relu and tanh", "dense layer or a convolution"],
+            ),
+            // One of the ways leads on from the middle of the other.
+            (
+                &["a = Gemm(x, w)", "b = Gemm(a, w)", "c = Gemm(a, w)", "d = Add(b, x)", "y = Add(c, d)"],
+                &["`x`", "node_a", "node_d"],
+            ),
+            // A way that ends nowhere.
+            (&["f = Gemm(x, w)", "s = Add(f, x)", "y = Gemm(x, w)"], &["`x`"]),
+            (&["f = Einsum(x)", "g = Gemm(x, w)", "y = Add(f, g)"], &["node_f", "Einsum"]),
+        ] {
+            let problems = line(nodes).expect_err("refused").to_string();
+            assert!(words.iter().all(|word| problems.contains(word)), "{nodes:?}: {problems}");
+        }
+        let (mut deep, mut last) = (vec!["f0 = Gemm(x, w)".to_string()], "f0".to_string());
+        for level in 1..40 {
+            deep.push(format!("f{level} = Add({last}, x)"));
+            last = format!("f{level}");
+        }
+        deep.push(format!("y = Relu({last})"));
+        let nodes: Vec<&str> = deep.iter().map(String::as_str).collect();
+        assert!(line(&nodes).unwrap_err().to_string().contains("lie in one another"));
+    }
+}
