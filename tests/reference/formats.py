@@ -233,9 +233,13 @@ RESIDUAL = (
     "residual(conv2d(4,3,2,padding=1,bias=no) batchnorm relu conv2d(4,3,padding=1,bias=no) batchnorm "
     "| conv2d(4,1,2,bias=no) batchnorm) relu globalaveragepool dense(3)"
 )
+RESIDUAL_NAMES = (
+    "conv,block1.conv1,block1.bn1,block1.conv2,block1.bn2,"
+    "block2.conv1,block2.bn1,block2.conv2,block2.bn2,block2.shortcut.0,block2.shortcut.1,fc"
+)
 # What the Rust tests include: a model, and the line of those that are read from safetensors.
 SOURCES = {
-    "residual_batch_norm": ["residual.safetensors", "--network", RESIDUAL],
+    "residual_batch_norm": ["residual.safetensors", "--network", RESIDUAL, "--names", RESIDUAL_NAMES],
     "image_batch_norm": [
         "image.safetensors",
         "--network",
@@ -327,7 +331,7 @@ def check(folder):
         model.load_state_dict(state | counts, strict=True)
         with torch.no_grad():
             z = model.eval()(x)
-        line = f"{path.stem:12}"
+        line = f"{path.stem:20}"
         for library, values in {"ONNX Runtime": torch.as_tensor(y), "PyTorch": z}.items():
             values = channels_last(values)
             assert values.shape == expected.shape, f"{path.stem}: {values.shape} instead of {expected.shape}"

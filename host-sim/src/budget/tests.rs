@@ -123,7 +123,7 @@ fn residual_connections_freeze_and_learn_biases_as_their_types_do() {
     let line = "6 residual(dense(4) | dense(4,bias=no)) dense(2)";
     let refused = Budget::new(&Network::from_line(line).unwrap(), biases(Rule::Sgd)).unwrap_err();
     assert!(
-        matches!(&refused, ChoiceError::FrozenProjection(title) if title.contains("layer 1, dense(4,bias=no)")),
+        matches!(&refused, ChoiceError::FrozenProjection(title) if title.contains("layer 1 (0.1), dense(4,bias=no)")),
         "{refused}"
     );
 }

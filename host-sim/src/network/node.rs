@@ -50,10 +50,10 @@ impl Node {
         }
     }
 
-    /// How it is called in messages: `layer 3, dense(10)`.
+    /// How it is called in messages: `layer 3, dense(10)`; within a residual connection `layer 3 (2.0.1), dense(10)`.
     pub(crate) fn title(&self) -> String {
-        let within = if self.depth > 0 { " of its residual connection" } else { "" };
-        format!("layer {}, {}{within}", self.number, self.label())
+        let within = if self.depth > 0 { format!(" ({})", self.name()) } else { String::new() };
+        format!("layer {}{within}, {}", self.number, self.label())
     }
 
     /// Its parameters with their names.
