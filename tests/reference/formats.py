@@ -140,6 +140,10 @@ MODELS = {
     "activations": (activations, (4,)),
     "norm": (lambda: nn.Sequential(nn.Linear(5, 8), nn.LayerNorm(8), nn.ReLU(), nn.Dropout(0.25), nn.Linear(8, 2)), (5,)),
     "residual": (ResNet, (2, 8, 6)),
+    "prelu": (
+        lambda: nn.Sequential(nn.Conv1d(2, 3, 3), nn.PReLU(3), nn.Flatten(), nn.Linear(18, 4), nn.PReLU(), nn.Linear(4, 2)),
+        (2, 8),
+    ),
 }
 # Those whose samples are [step][channel] for PyTorch too.
 CHANNELS_LAST = {"gru", "lstm", "rnn"}
@@ -159,6 +163,8 @@ def randomise(model):
         if isinstance(module, (nn.BatchNorm2d, nn.LayerNorm)):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.uniform_(module.bias, -0.5, 0.5)
+        if isinstance(module, nn.PReLU):
+            nn.init.uniform_(module.weight, 0.1, 0.4)
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.running_mean, -0.3, 0.3)
             nn.init.uniform_(module.running_var, 0.5, 2.0)

@@ -14,7 +14,7 @@ use super::{Budget, Learns, Rule};
 const RECORDED: &str = include_str!("../../bench/recorded.json");
 
 /// Layers that were measured alone, and what they are as a line.
-const MEASURED: [(&str, &str); 33] = [
+const MEASURED: [(&str, &str); 34] = [
     ("dense 64x32", "64 dense(32)"),
     ("conv2d 8x8x8x16 3x3", "8x8x8 conv2d(16,3,padding=same)"),
     ("conv2d 8x8x8x16 3x3/2", "8x8x8 conv2d(16,3,2,padding=same)"),
@@ -34,6 +34,7 @@ const MEASURED: [(&str, &str); 33] = [
     ("relu 1024", "1024 relu"),
     ("relu6 1024", "1024 relu6"),
     ("leaky relu 1024", "1024 leakyrelu"),
+    ("prelu 8x8x16", "16x8x8 prelu"),
     ("sigmoid 1024", "1024 sigmoid"),
     ("tanh 1024", "1024 tanh"),
     ("elu 1024", "1024 elu"),

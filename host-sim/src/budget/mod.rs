@@ -95,8 +95,6 @@ pub enum Learns {
 pub struct Part {
     /// The layer, as in a line; at the end of a residual connection, what is added.
     pub layer: String,
-    /// In how many residual connections it lies.
-    pub depth: usize,
     /// What it gives.
     pub output: Shape,
     /// What of it learns.
@@ -343,7 +341,6 @@ fn part(node: &Node, learns: Learns, rule: Rule, later: &mut bool) -> Part {
     let tape = if learns == Learns::Prefix { 0 } else { stage.tape_count() };
     Part {
         layer: node.label(),
-        depth: node.depth,
         output: stage.output.clone(),
         learns,
         parameters: NUMBER * learned,

@@ -2,8 +2,8 @@ use backpass::memory::Training;
 use backpass::{
     Adadelta, Adagrad, Adam, AmsGrad, BatchNorm, BiasOnly, Conv1d, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
     Frozen, FrozenPrefix, GlobalAveragePool, Gru, Image, InPlace, Keep, Lars, Layer as Learner, LayerNorm, Lion, Lstm,
-    MaxPool, Memory, Momentum, NoBias, Relu, Residual, ResidualProjection, RmsProp, Rnn, Sequence, Sgd, Signal, Tanh,
-    Tensor, Vector,
+    MaxPool, Memory, Momentum, NoBias, PRelu, Relu, Residual, ResidualProjection, RmsProp, Rnn, Sequence, Sgd, Shared,
+    Signal, Tanh, Tensor, Vector,
 };
 
 use super::*;
@@ -68,6 +68,9 @@ fn every_kind_of_layer_keeps_what_its_type_keeps() {
     same::<Steps, Signal<20, 3>, Momentum>(STEPS, plain(Rule::Momentum));
     same::<Steps, Signal<20, 3>, InPlace>(STEPS, plain(Rule::InPlace));
     same::<(Tanh,), Signal<5, 3>, Adam>("3x5 tanh", plain(Rule::Adam));
+    type Slopes = (PRelu, Flatten<15>, PRelu<Shared>);
+    same::<Slopes, Signal<5, 3>, Momentum>("3x5 prelu flatten prelu(shared)", plain(Rule::Momentum));
+    same::<Slopes, Signal<5, 3>, InPlace>("3x5 prelu flatten prelu(shared)", plain(Rule::InPlace));
     same::<(Flatten<15>, Dense<2, NoBias>), Signal<5, 3>, Sgd>("3x5 dense(2,bias=no)", plain(Rule::Sgd));
 }
 

@@ -50,7 +50,7 @@ fn every_layer_is_explained_and_agrees_with_its_differences() {
         "2x6x6 conv2d(3,3,padding=same) batchnorm relu depthwise(3) maxpool(2) dropout(0.2) dense(3) gelu dense(2)",
         "2x7 gru(3,sequence) layernorm lstm(3,sequence) averagepool(2) rnn(3) dense(2)",
         "2x7 conv1d(3,3) globalmaxpool dense(4) softmax dense(2)",
-        "2x7 globalaveragepool dense(4) logsoftmax dense(2)",
+        "2x7 prelu globalaveragepool dense(4) prelu(shared) dense(4) logsoftmax dense(2)",
         "2x4x4 residual(conv2d(2,3,padding=same) batchnorm relu conv2d(2,3,padding=same)) residual(conv2d(3,3,2) | conv2d(3,3,2)) dense(2)",
         "3 residual(residual(tanh dense(3) relu) dense(3)) dense(2)",
     ];

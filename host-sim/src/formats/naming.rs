@@ -73,6 +73,7 @@ impl Framework {
                 [&["running_mean"], &["moving_mean"]],
                 [&["running_var"], &["moving_variance"]],
             ],
+            Layer::PRelu { .. } => [[&["weight"], &["alpha"]], [&[], &[]], [&[], &[]], [&[], &[]]],
             _ => [[&["weight"], &["kernel", "depthwise_kernel"]], [&["bias"], &["bias"]], [&[], &[]], [&[], &[]]],
         };
         let layouts = parameters.iter().map(|parameter| match (self, flattened, &parameter.axes[..]) {
@@ -80,12 +81,19 @@ impl Framework {
             (Self::PyTorch, Some(shape), axes) if parameter.leaf() == "weight" && axes.len() == 2 => {
                 flat(shape, &[axes[1]])
             }
+            // It has no order.
+            (_, _, axes) if matches!(stage.layer, Layer::PRelu { shared: true }) => Layout::straight(axes),
             (Self::PyTorch, Some(shape), axes) if !matches!(stage.layer, Layer::Dense { .. }) => {
                 flat(shape, &[]).shaped(axes)
             }
             (Self::PyTorch, _, axes) => torch(&stage.layer, axes),
             (Self::Keras, _, axes) => match stage.layer {
                 Layer::Depthwise { .. } if axes.len() > 1 => Layout::straight(axes).shaped(&[axes, &[1]].concat()),
+                // Shared along the positions.
+                Layer::PRelu { shared: false } => {
+                    let ones = vec![1; stage.input.positions().len()];
+                    Layout::straight(axes).shaped(&[&ones[..], axes].concat())
+                }
                 _ => Layout::straight(axes),
             },
         });
@@ -250,7 +258,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_bit_for_bit() {
         for line in [
-            "3x4x5 conv2d(2,2x3) depthwise(2x1) flatten batchnorm layernorm dense(3) batchnorm(0.1) dense(1)",
+            "3x4x5 conv2d(2,2x3) prelu depthwise(2x1) flatten batchnorm prelu layernorm prelu(shared) dense(3) batchnorm(0.1) dense(1)",
             "2x8 conv1d(3,3) layernorm gru(2,sequence) lstm(3,sequence) rnn(2,sequence) gru(2,bias=no) dense(1)",
         ] {
             let network = Network::from_line(line).unwrap();

@@ -17,7 +17,14 @@ pub fn write(model: &Model, origin: &str) -> String {
     let has = |wanted: &dyn Fn(&Layer) -> bool| nodes.iter().any(|node| wanted(&node.stage.layer));
     names.push("Layer");
     let linear = |layer: &Layer| {
-        matches!(layer, Layer::Dense { .. } | Layer::Conv { .. } | Layer::Depthwise { .. } | Layer::LayerNorm { .. })
+        matches!(
+            layer,
+            Layer::Dense { .. }
+                | Layer::Conv { .. }
+                | Layer::Depthwise { .. }
+                | Layer::LayerNorm { .. }
+                | Layer::PRelu { .. }
+        )
     };
     names.extend(has(&linear).then_some("Linear"));
     names.extend(has(&|layer| matches!(layer, Layer::BatchNorm { .. })).then_some("BatchNormParams"));
@@ -105,7 +112,10 @@ fn part(stage: &Stage, arrays: &mut &[Vec<f32>]) -> String {
             let empty = if rows == 1 { "[]".into() } else { format!("[{}]", vec!["[]"; rows].join(", ")) };
             fields.push(("bias", empty));
         }
-        Layer::Dense { bias: false, .. } | Layer::Conv { bias: false, .. } | Layer::Depthwise { bias: false, .. } => {
+        Layer::Dense { bias: false, .. }
+        | Layer::Conv { bias: false, .. }
+        | Layer::Depthwise { bias: false, .. }
+        | Layer::PRelu { .. } => {
             fields.push(("bias", "[]".into()));
         }
         _ => {}

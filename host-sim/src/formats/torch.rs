@@ -180,6 +180,8 @@ fn modules(stage: &Stage) -> Vec<String> {
         Layer::GlobalMaxPool => vec![format!("nn.AdaptiveMaxPool{axes}d(1)"), "nn.Flatten()".into()],
         Layer::GlobalAveragePool => vec![format!("nn.AdaptiveAvgPool{axes}d(1)"), "nn.Flatten()".into()],
         Layer::Flatten => vec!["nn.Flatten()".into()],
+        Layer::PRelu { shared: true } => vec!["nn.PReLU()".into()],
+        Layer::PRelu { shared: false } => vec![format!("nn.PReLU({channels})")],
         // What lies within has modules of its own, and PyTorch needs no copies.
         Layer::Residual { .. } | Layer::Keep => Vec::new(),
         Layer::Activation(activation) => vec![function(*activation)],

@@ -24,6 +24,8 @@ impl Stage {
     pub(crate) fn new(layer: Layer, input: &Shape) -> Result<Self, String> {
         let (layer, output) = match layer {
             Layer::Residual { branch, projection } => residual(input, branch, projection)?,
+            // One slope is that of the one channel.
+            Layer::PRelu { .. } if input.channels() == 1 => (Layer::PRelu { shared: false }, input.clone()),
             layer => {
                 let output = layer.output(input)?;
                 (layer, output)

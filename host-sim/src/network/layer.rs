@@ -71,6 +71,11 @@ pub enum Layer {
         /// Added to the variance.
         epsilon: f32,
     },
+    /// The leaky rectifier that learns its slope.
+    PRelu {
+        /// Whether all channels have one slope, or each its own.
+        shared: bool,
+    },
     /// A recurrent layer over a signal.
     Recurrent {
         /// Its arithmetic.
@@ -137,6 +142,7 @@ impl Layer {
             Self::Flatten => shape(&[input.count()]),
             Self::Residual { .. } => Stage::new(self.clone(), input).map(|stage| stage.output),
             Self::Keep
+            | Self::PRelu { .. }
             | Self::Activation(_)
             | Self::Dropout { .. }
             | Self::BatchNorm { .. }
@@ -168,6 +174,7 @@ impl Layer {
             }
             Self::Depthwise { window, bias } => weighted(&kernel(window, &[channels]), bias.then_some(channels)),
             Self::LayerNorm { .. } => weighted(&[channels], Some(channels)),
+            Self::PRelu { shared } => weighted(&[if *shared { 1 } else { channels }], None),
             Self::BatchNorm { .. } => {
                 let statistic = |leaf| Parameter::new(stage, leaf, &[channels], Role::Statistic);
                 let mut parameters: Vec<_> = weighted(&[channels], Some(channels));
@@ -214,6 +221,7 @@ impl Layer {
             Self::Dropout { .. } => "Dropout",
             Self::BatchNorm { .. } => "BatchNorm",
             Self::LayerNorm { .. } => "LayerNorm",
+            Self::PRelu { .. } => "PRelu",
             Self::Recurrent { cell, .. } => cell.name(),
             Self::Residual { projection, .. } if projection.is_empty() => "Residual",
             Self::Residual { .. } => "ResidualProjection",
@@ -316,6 +324,7 @@ impl fmt::Display for Layer {
             Self::Dropout { rate } => write!(f, "dropout({rate})"),
             Self::BatchNorm { epsilon } => write!(f, "batchnorm({epsilon})"),
             Self::LayerNorm { epsilon } => write!(f, "layernorm({epsilon})"),
+            Self::PRelu { shared } => f.write_str(if *shared { "prelu(shared)" } else { "prelu" }),
             Self::Recurrent { cell, hidden, sequence, bias } => {
                 let sequence = if *sequence { ",sequence" } else { "" };
                 write!(f, "{}({hidden}{sequence}{})", cell.name().to_ascii_lowercase(), no_bias(bias))

@@ -12,6 +12,7 @@
 //! | `globalmaxpool`, `globalaveragepool`, `flatten` | |
 //! | `relu`, `relu6`, `sigmoid`, `tanh`, `elu`, `selu`, `gelu`, `silu`, `mish`, `softplus`, `softsign`, `hardsigmoid`, `hardswish`, `softmax`, `logsoftmax` | |
 //! | `leakyrelu` | slope=0.01 |
+//! | `prelu` | `shared` (one slope, not one a channel) |
 //! | `dropout` | rate=0.5 |
 //! | `batchnorm`, `layernorm` | epsilon=1e-5 |
 //! | `rnn`, `gru`, `lstm` | hidden, `sequence` (each step's state, not the last one's only), `bias=no` |
@@ -74,7 +75,7 @@ pub enum LineError {
 }
 
 /// The names of all layers.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "dense",
     "conv1d",
     "conv2d",
@@ -87,6 +88,7 @@ const NAMES: [&str; 17] = [
     "dropout",
     "batchnorm",
     "layernorm",
+    "prelu",
     "rnn",
     "gru",
     "lstm",
@@ -251,6 +253,7 @@ impl<'a> Arguments<'a> {
             "dropout" => Layer::Dropout { rate: self.number("rate", 0.5, |rate| (0.0..1.0).contains(&rate))? },
             "batchnorm" => Layer::BatchNorm { epsilon: self.number("epsilon", 1e-5, |epsilon| epsilon >= 0.0)? },
             "layernorm" => Layer::LayerNorm { epsilon: self.number("epsilon", 1e-5, |epsilon| epsilon >= 0.0)? },
+            "prelu" => Layer::PRelu { shared: self.flag("shared") },
             "rnn" => self.recurrent(Cell::Rnn)?,
             "gru" => self.recurrent(Cell::Gru)?,
             "lstm" => self.recurrent(Cell::Lstm)?,
@@ -265,9 +268,15 @@ impl<'a> Arguments<'a> {
 
     fn recurrent(&mut self, cell: Cell) -> Result<Layer, String> {
         let hidden = self.count("hidden")?;
-        let sequence = self.positional.get(self.next) == Some(&"sequence");
-        self.next += usize::from(sequence);
+        let sequence = self.flag("sequence");
         Ok(Layer::Recurrent { cell, hidden, sequence, bias: self.bias()? })
+    }
+
+    /// Whether the next argument is this word.
+    fn flag(&mut self, word: &str) -> bool {
+        let is_there = self.positional.get(self.next) == Some(&word);
+        self.next += usize::from(is_there);
+        is_there
     }
 
     fn pool(&mut self) -> Result<Window, String> {
@@ -367,6 +376,7 @@ mod tests {
             "3x8x8 residual(conv2d(3,3,padding=same) relu conv2d(3,3,padding=same)) residual(conv2d(4,3,2,padding=1) | conv2d(4,1,2))",
             "8 residual(residual(dense(8)) tanh residual(dense(4) | dense(4)) | dense(6) relu dense(4)) dense(2)",
             "8 residual(keep relu dense(8) relu keep)",
+            "3x8 conv1d(4,3) prelu flatten dense(2) prelu(shared)",
         ] {
             assert_eq!(Network::from_line(line).unwrap().to_string(), line);
         }
@@ -421,6 +431,7 @@ mod tests {
             "8 dense(3,4)",
             "8 dense(3,bias=maybe)",
             "8 dense(3,stride=2)",
+            "8 prelu(0.25)",
             "8 conv1d(4,3)",
             "3x8 conv2d(4,3)",
             "3x8 conv1d(4)",

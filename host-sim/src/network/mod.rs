@@ -180,8 +180,8 @@ mod tests {
     use backpass::checkpoint::network_fingerprint;
     use backpass::{
         BatchNorm, Bias, Conv1d, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten, GlobalAveragePool, Gru, Image, Keep,
-        LayerNorm, Lstm, MaxPool, Params, Relu, Residual, ResidualProjection, Rnn, Sequence, Sigmoid, Signal, Tanh,
-        Vector, Zero,
+        LayerNorm, Lstm, MaxPool, PRelu, Params, Relu, Residual, ResidualProjection, Rnn, Sequence, Shared, Sigmoid,
+        Signal, Tanh, Vector, Zero,
     };
 
     use super::*;
@@ -217,6 +217,8 @@ mod tests {
         let line = "2x16x16 conv2d(4,3,2,padding=same) batchnorm relu depthwise(3,padding=same) dropout(0.2) \
                     globalaveragepool dense(3) tanh";
         same::<Images, Image<16, 16, 2>>(line);
+        type Slopes = (DepthwiseConv2d<Image<4, 4, 2>, 3>, PRelu, Flatten<32>, PRelu<Shared>, Dense<3>);
+        same::<Slopes, Image<4, 4, 2>>("2x4x4 depthwise(3,padding=same) prelu flatten prelu(shared) dense(3)");
         type Steps = (Gru<6, Sequence>, LayerNorm, Lstm<5, Sequence>, Rnn<4>, Dense<2>, Sigmoid);
         same::<Steps, Signal<20, 3>>("3x20 gru(6,sequence) layernorm lstm(5,sequence) rnn(4) dense(2) sigmoid");
     }
@@ -317,6 +319,7 @@ mod tests {
             "2x4 dropout" Dropout, Signal<4, 2>;
             "2x4 batchnorm" BatchNorm, Signal<4, 2>;
             "2x4 layernorm" LayerNorm, Signal<4, 2>;
+            "2x4 prelu" PRelu, Signal<4, 2>;
             "2x4 rnn(2)" Rnn<2>, Signal<4, 2>;
             "2x4 gru(2)" Gru<2>, Signal<4, 2>;
             "2x4 lstm(2)" Lstm<2>, Signal<4, 2>;

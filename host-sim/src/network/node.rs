@@ -156,6 +156,7 @@ pub(crate) fn flattened(nodes: &[Node]) -> Vec<Option<&Shape>> {
             | Layer::Dropout { .. }
             | Layer::BatchNorm { .. }
             | Layer::LayerNorm { .. }
+            | Layer::PRelu { .. }
             | Layer::Residual { .. }
             | Layer::Keep => taken,
             _ => None,

@@ -42,7 +42,9 @@ impl Stage {
                 let parts = [branch, projection].into_iter().filter(|part| !part.is_empty());
                 list(parts.map(|part| within(&part, Self::rust_type)), None)
             }
-            Layer::Keep
+            Layer::PRelu { shared: true } => list([], Some("Shared")),
+            Layer::PRelu { shared: false }
+            | Layer::Keep
             | Layer::GlobalMaxPool
             | Layer::GlobalAveragePool
             | Layer::Activation(_)
@@ -58,7 +60,9 @@ impl Stage {
     pub fn rust_value(&self) -> String {
         let name = self.layer.name(&self.input);
         match &self.layer {
-            Layer::Dense { .. } | Layer::MaxPool { .. } | Layer::Recurrent { .. } => format!("{name}::new()"),
+            Layer::Dense { .. } | Layer::MaxPool { .. } | Layer::Recurrent { .. } | Layer::PRelu { .. } => {
+                format!("{name}::new()")
+            }
             Layer::Conv { window, .. } | Layer::Depthwise { window, .. } | Layer::AveragePool { window } => {
                 format!("{name}::new(){}", self.padding(window))
             }
@@ -86,6 +90,7 @@ impl Stage {
     fn names(&self) -> Vec<&'static str> {
         let mut names = vec![self.layer.name(&self.input)];
         match &self.layer {
+            Layer::PRelu { shared: true } => names.push("Shared"),
             Layer::Dense { bias, .. } | Layer::Recurrent { bias, .. } if !bias => names.push("NoBias"),
             Layer::Conv { window, bias, .. } | Layer::Depthwise { window, bias } => {
                 names.extend((!bias).then_some("NoBias"));

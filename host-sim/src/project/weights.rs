@@ -20,10 +20,17 @@ pub fn random(network: &Network, seed: u64) -> Vec<Vec<f32>> {
 /// He before a ReLU, Glorot before anything else.
 fn initialization(nodes: &[Node], index: usize) -> Initialization {
     let behind = nodes[index + 1..].iter().map(|node| &node.stage).find(|stage| {
-        matches!(stage.layer, Layer::Activation(_) | Layer::Dense { .. } | Layer::Conv { .. } | Layer::Recurrent { .. })
+        matches!(
+            stage.layer,
+            Layer::Activation(_)
+                | Layer::PRelu { .. }
+                | Layer::Dense { .. }
+                | Layer::Conv { .. }
+                | Layer::Recurrent { .. }
+        )
     });
     match behind.map(|stage| stage.layer.name(&stage.input)) {
-        Some("Relu" | "Relu6" | "LeakyRelu") => Initialization::He { slope: 0.0 },
+        Some("Relu" | "Relu6" | "LeakyRelu" | "PRelu") => Initialization::He { slope: 0.0 },
         _ => Initialization::Glorot,
     }
 }
@@ -41,6 +48,7 @@ fn draw(parameter: &Parameter, stage: &Stage, initialization: Initialization, rn
         (Layer::Recurrent { hidden, .. }, Role::Weight, _) => {
             Initialization::Glorot.fill(&mut values, parameter.axes[0], *hidden, rng);
         }
+        (Layer::PRelu { .. }, ..) => values.fill(0.25),
         // Each channel by itself.
         (Layer::Depthwise { .. }, Role::Weight, _) => {
             let kernel = values.len() / outs;

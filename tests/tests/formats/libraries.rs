@@ -14,8 +14,8 @@ use std::process::Command;
 use ::safetensors::{Dtype, View};
 use backpass::{
     AveragePool, Bias, Conv1d, Conv2d, CrossEntropy, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten, GlobalMaxPool,
-    Gru, Image, Keep, Layer, LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, Memory, Params, Relu, Residual,
-    ResidualProjection, Rng, Rnn, Sequence, Sgd, Sigmoid, Signal, Tanh, Tensor, Vector,
+    Gru, Image, Keep, Layer, LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, Memory, PRelu, Params, Relu,
+    Residual, ResidualProjection, Rng, Rnn, Sequence, Sgd, Shared, Sigmoid, Signal, Tanh, Tensor, Vector,
 };
 use backpass_app::mlperf_tiny::{Photo, ResNet8};
 use backpass_sim::formats::{Model, onnx, safetensors, torch};
@@ -106,6 +106,10 @@ fn residual_networks(folder: &Path) {
     let line = "5 residual(dense(6) residual(relu dense(6) sigmoid) tanh dense(5)) \
                 residual(dense(4) relu | dense(6) residual(relu dense(6) sigmoid) dense(4))";
     learned::<Nested, Vector<5>>(folder, "nested", line, Nested::default());
+    // Slopes behind a flatten are in the order of the channels.
+    type Slopes = (PRelu, Residual<(DepthwiseConv1d<Signal<8, 3>, 3>, PRelu<Shared>)>, Flatten<24>, PRelu, Dense<3>);
+    let line = "3x8 prelu residual(depthwise(3,padding=same) prelu(shared)) flatten prelu dense(3)";
+    learned::<Slopes, Signal<8, 3>>(folder, "slopes", line, Slopes::default());
     type Signals = (
         Conv1d<Signal<11, 4>, 3, 2>,
         Residual<(LayerNorm, Gru<4, Sequence>)>,
@@ -148,6 +152,7 @@ fn exported_models_predict_the_same_in_onnx_runtime_and_pytorch() {
         rnn: model("rnn_legacy.onnx"),
         activations: model("activations.onnx"),
         norm: model("norm.onnx"),
+        prelu: model("prelu.onnx"),
         residual: model("residual.onnx"),
         residual_batch_norm: read_residual(Some(&residual_names())).unwrap().model,
         image_batch_norm: values(

@@ -100,6 +100,14 @@ model!(
     "5 dense(8) layernorm relu dropout(0.25) dense(2)"
 );
 
+model!(
+    slopes_that_are_learned,
+    "prelu",
+    prelu,
+    ["prelu.onnx", "prelu_legacy.onnx"],
+    "2x8 conv1d(3,3) prelu flatten dense(4) prelu(shared) dense(2)"
+);
+
 #[test]
 fn an_image_with_its_batch_normalisation_folded() {
     for name in ["image.onnx", "image_legacy.onnx"] {

@@ -262,6 +262,8 @@ mod tests {
             ),
             // A way that ends nowhere.
             (&["f = Gemm(x, w)", "s = Add(f, x)", "y = Gemm(x, w)"], &["`x`"]),
+            // A slope for each row is none for each channel.
+            (&["f = PRelu(x, u)", "y = Add(f, x)"], &["node_f", "[3, 4]", "one a channel"]),
             (&["f = Einsum(x)", "g = Gemm(x, w)", "y = Add(f, g)"], &["node_f", "Einsum"]),
         ] {
             let problems = line(nodes).expect_err("refused").to_string();

@@ -285,6 +285,7 @@ impl<'g> Walk<'g> {
                 | Layer::Dropout { .. }
                 | Layer::BatchNorm { .. }
                 | Layer::LayerNorm { .. }
+                | Layer::PRelu { .. }
         ) {
             self.flat = None;
         }
@@ -301,13 +302,7 @@ impl<'g> Walk<'g> {
         let Some(Constant { shape, data: Data::Floats(values) }) = self.constants.get(&other).cloned() else {
             return Ok(false);
         };
-        let lengths = self.lengths();
-        let from_end = |index: usize| lengths.len().checked_sub(index + 1);
-        let is_bias = shape.iter().rev().enumerate().all(|(index, length)| match from_end(index) {
-            Some(at) if self.axes[at] == Axis::Channel => *length == lengths[at],
-            _ => *length == 1,
-        });
-        if !is_bias || values.len() != self.shape.channels() {
+        if !self.is_along_channels(&shape) || values.len() != self.shape.channels() {
             return Ok(false);
         }
         if let Some(Taken { layer, arrays, used, .. }) = self.taken.last_mut() {
@@ -321,6 +316,16 @@ impl<'g> Walk<'g> {
         let output = self.output(node)?;
         self.advance(output);
         Ok(true)
+    }
+
+    /// Whether an array that is broadcast to the current value, from the last axis on, lies along its channels.
+    pub(crate) fn is_along_channels(&self, shape: &[usize]) -> bool {
+        let lengths = self.lengths();
+        let from_end = |index: usize| lengths.len().checked_sub(index + 1);
+        shape.iter().rev().enumerate().all(|(index, length)| match from_end(index) {
+            Some(at) if self.axes[at] == Axis::Channel => *length == lengths[at],
+            _ => *length == 1,
+        })
     }
 
     /// The only output of a node.

@@ -159,6 +159,11 @@ impl Builder {
         let mut names = Vec::new();
         for (entry, values) in entries.iter().zip(&values) {
             let tensor = format!("{}.{}", node.name(), entry.leaves[0]);
+            let mut entry = entry.clone();
+            // Slopes stand over the channels, before the positions.
+            if layer == &(Layer::PRelu { shared: false }) {
+                entry.shape.extend(input.positions().iter().map(|_| 1));
+            }
             self.floats(&tensor, &entry.shape, values);
             self.rows.push(Row {
                 layer: layer.to_string(),
@@ -190,6 +195,7 @@ impl Builder {
                 self.then("Flatten", &[], vec![int("axis", 1)]);
             }
             Layer::Flatten => self.then("Flatten", &[], vec![int("axis", 1)]),
+            Layer::PRelu { .. } => self.then("PRelu", &names, vec![]),
             Layer::Activation(activation) => self.activation(*activation),
             Layer::Dropout { rate } => {
                 let ratio = format!("{}.ratio", node.name());
@@ -345,6 +351,7 @@ mod tests {
              hardsigmoid dense(3) softplus dense(3) softsign dense(3) elu dense(3) selu dense(3) sigmoid dense(1)",
             "1x28x28 conv2d(2,5) flatten dense(2)",
             "4x1 conv1d(3,1) lstm(2) dense(1)",
+            "2x5x6 conv2d(3,2) prelu depthwise(2) prelu(shared) flatten prelu dense(4) prelu(shared) dense(3) prelu dense(1) prelu",
             "3x8x8 conv2d(4,3,padding=1) relu residual(conv2d(4,3,padding=1) batchnorm relu conv2d(4,3,padding=1) batchnorm) relu \
              residual(conv2d(6,3,2,padding=1) relu conv2d(6,3,padding=1) | conv2d(6,1,2) batchnorm) relu globalaveragepool dense(2)",
             "8 residual(dense(8)) residual(residual(relu dense(8) relu) tanh residual(dense(4) silu | dense(4)) | dense(6) relu dense(4)) \

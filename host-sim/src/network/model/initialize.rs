@@ -49,6 +49,7 @@ fn fill(stage: &Stage, values: &mut [Vec<f64>], after: Initialization, rng: &mut
             // Scale, shift, running mean, running variance.
             values.iter_mut().zip([1.0, 0.0, 0.0, 1.0]).for_each(|(values, first)| values.fill(first));
         }
+        Layer::PRelu { .. } => values[0].fill(SLOPE.into()),
         Layer::LayerNorm { .. } => values.iter_mut().zip([1.0, 0.0]).for_each(|(values, first)| values.fill(first)),
         Layer::Recurrent { cell, hidden, .. } => {
             draw(&mut values[..1], Initialization::Glorot, input, *hidden, rng);
@@ -68,6 +69,9 @@ fn draw(values: &mut [Vec<f64>], after: Initialization, fan_in: usize, fan_out: 
     after.fill(&mut drawn, fan_in, fan_out, rng);
     *weight = drawn.into_iter().map(f64::from).collect();
 }
+
+/// A learned slope before training.
+const SLOPE: f32 = 0.25;
 
 /// What suits the linear layer before this one.
 fn before(layer: &Layer, after: Initialization) -> Initialization {
@@ -94,6 +98,7 @@ fn before(layer: &Layer, after: Initialization) -> Initialization {
         | Layer::Keep
         | Layer::BatchNorm { .. } => after,
         Layer::LayerNorm { .. } => Initialization::He { slope: 0.0 },
+        Layer::PRelu { .. } => Initialization::He { slope: SLOPE },
         Layer::Dense { .. } | Layer::Conv { .. } | Layer::Depthwise { .. } | Layer::Recurrent { .. } => {
             Initialization::Glorot
         }

@@ -242,6 +242,7 @@ impl Model {
             Layer::Dropout { rate } => dropout(*rate, x, self.node_pass(index, pass)),
             Layer::BatchNorm { epsilon } => norm::batch(*epsilon, stage, params, x),
             Layer::LayerNorm { epsilon } => norm::layer(*epsilon, stage, params, x),
+            Layer::PRelu { .. } => activation::prelu(params, x),
             Layer::Recurrent { cell, hidden, sequence, .. } => {
                 recurrent::forward(*cell, *hidden, *sequence, stage, params, x)
             }
@@ -295,6 +296,7 @@ impl Model {
             }
             Layer::BatchNorm { epsilon } => norm::batch_backward(*epsilon, stage, params, x, step, &dy),
             Layer::LayerNorm { .. } => norm::layer_backward(stage, params, step, &dy),
+            Layer::PRelu { .. } => activation::prelu_backward(stage, params, x, &dy),
             Layer::Recurrent { cell, hidden, sequence, .. } => {
                 recurrent::backward(*cell, *hidden, *sequence, stage, params, x, step, &dy)
             }
@@ -309,9 +311,7 @@ type Gradients = (Vec<f64>, Vec<Vec<f64>>, Vec<Named>);
 /// `y = F(x) + x`, or `y = F(x) + P(x)`.
 fn residual(node: &Node, branch: &[f64], shortcut: &[f64]) -> Step {
     let y = branch.iter().zip(shortcut).map(|(branch, shortcut)| branch + shortcut).collect();
-    let is_projected = node.stage.layer.name(&node.stage.input) == "ResidualProjection";
-    let name = if is_projected { "P(x)" } else { "shortcut" };
-    Step { y, kept: vec![Named::new(name, node.stage.output.axes(), shortcut.to_vec())], ..Step::default() }
+    Step { y, kept: vec![Named::new("shortcut", node.stage.output.axes(), shortcut.to_vec())], ..Step::default() }
 }
 
 /// The learner's dropout: element `i` is kept if number `i` of the stage's random stream is not below the rate.

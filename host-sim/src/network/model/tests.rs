@@ -3,9 +3,9 @@
 use backpass::{
     AveragePool, BatchNorm, BinaryCrossEntropy, Conv1d, Conv2d, CrossEntropy, Dense, DepthwiseConv1d, DepthwiseConv2d,
     Dropout, Elu, Flatten, Gelu, GlobalAveragePool, GlobalMaxPool, Gru, HardSigmoid, HardSwish, Image, Keep, Layer,
-    LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, MeanSquaredError, Memory, Mish, Momentum, NoBias, Params,
-    Pass, Relu, Relu6, Residual, ResidualProjection, Rng, Rnn, Selu, Sequence, Sgd, Sigmoid, Signal, Silu, Softmax,
-    Softplus, Softsign, Tanh, Tensor, Vector,
+    LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, MeanSquaredError, Memory, Mish, Momentum, NoBias, PRelu,
+    Params, Pass, PerChannel, Relu, Relu6, Residual, ResidualProjection, Rng, Rnn, Selu, Sequence, Sgd, Shared,
+    Sigmoid, Signal, Silu, Softmax, Softplus, Softsign, Tanh, Tensor, Vector,
 };
 
 use super::super::Role;
@@ -107,8 +107,11 @@ fn activations_are_the_learners() {
     each!(
         "relu6" Relu6, "sigmoid" Sigmoid, "tanh" Tanh, "elu" Elu::new(), "selu" Selu::new(), "gelu" Gelu, "silu" Silu,
         "mish" Mish, "softplus" Softplus::new(), "softsign" Softsign, "hardsigmoid" HardSigmoid::new(), "hardswish" HardSwish,
-        "softmax" Softmax, "logsoftmax" LogSoftmax, "layernorm" LayerNorm::new(), "batchnorm" BatchNorm::new()
+        "softmax" Softmax, "logsoftmax" LogSoftmax, "layernorm" LayerNorm::new(), "batchnorm" BatchNorm::new(),
+        "prelu" PRelu::<PerChannel>::new(), "prelu(shared)" PRelu::<Shared>::new()
     );
+    type Channels = (Conv1d<Signal<7, 3>, 3>, PRelu, Flatten<21>, Dense<3>);
+    same_classes::<Channels, Signal<9, 2>, 3>("2x9 conv1d(3,3) prelu dense(3)", Default::default());
 }
 
 #[test]
@@ -240,7 +243,7 @@ fn gradients_are_what_finite_differences_say() {
         .collect();
     let more = [
         "2x6x5 conv2d(3,3x2,2,padding=1) batchnorm relu maxpool(2) dense(2)",
-        "2x9 conv1d(3,3,padding=same) layernorm depthwise(3) averagepool(2) globalmaxpool dense(2)",
+        "2x9 conv1d(3,3,padding=same) prelu layernorm prelu(shared) depthwise(3) averagepool(2) globalmaxpool dense(2)",
         "2x5 gru(3,sequence) lstm(3,sequence) rnn(3) dropout(0.5) dense(2)",
         "2x5x5 residual(conv2d(2,3,padding=same) relu conv2d(2,3,padding=same)) residual(conv2d(3,3,2) gelu | conv2d(3,3,2)) dense(2)",
         "4 residual(residual(tanh dense(4)) dense(3) residual(dense(4) | dense(5) silu dense(4))) dense(2)",
