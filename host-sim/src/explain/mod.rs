@@ -261,6 +261,17 @@ impl Explanation {
         Ok(explanation)
     }
 
+    /// dL/dx of the sample: the sum over all that take it.
+    pub(crate) fn sample_gradient(&self) -> Vec<f64> {
+        let mut sum = vec![0.0; self.setup.input.len()];
+        for stage in &self.stages {
+            for _ in stage.takes.iter().filter(|place| place.is_none()) {
+                sum.iter_mut().zip(&stage.dx).for_each(|(sum, dx)| *sum += dx);
+            }
+        }
+        sum
+    }
+
     /// Fills in the relative errors, now that the largest gradient is known, and sums them up.
     fn judge(&mut self) {
         let largest = self.pairs().fold(0.0_f64, |largest, (gradient, _)| largest.max(gradient.abs()));

@@ -82,6 +82,8 @@ fn a_residual_connection_by_hand() {
     assert_eq!((&branch.takes[..], &sum.takes[..]), (&[None][..], &[Some(0), None][..]));
     assert_eq!((branch.name.as_str(), sum.layer.as_str()), ("0", "residual: F(x) + x"));
     assert!(step.largest_error < 1e-8);
+    // What the sample does to the loss: y = (w + 1) x.
+    assert!((step.sample_gradient()[0] - 2.0 * (y - 2.0) * (w + 1.0)).abs() < 1e-12);
     // Where a value goes on by two ways, its gradient is the sum of both.
     let line = "1 dense(1) residual(dense(1))";
     let step = explain(line, &[3.0], Target::Values(vec![2.0]), Loss::MeanSquaredError).unwrap();

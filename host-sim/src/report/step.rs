@@ -39,13 +39,14 @@ impl Explanation {
 
     /// The network, from left to right, by its values or by its gradients.
     fn picture(&self, gradients: bool) -> String {
+        let sample_gradient = self.sample_gradient();
         let (nodes, edges) = if gradients { ("dL/dy", "dL/dw") } else { ("y", "w") };
         let mut columns = Vec::new();
         if let Some(first) = self.stages.first() {
             columns.push(Column {
                 title: "sample".into(),
                 axes: &first.input_axes,
-                values: if gradients { &first.dx } else { &first.x },
+                values: if gradients { &sample_gradient } else { &self.setup.input },
                 weights: None,
                 one_to_one: false,
                 takes: Vec::new(),
