@@ -107,7 +107,7 @@ fn what_is_wrong_is_said_with_exit_code_2() {
     let message = fails(folder, &["export", "short.bin", "--network", "6 dense(4)", "--to", "onnx", "-o", "x.onnx"]);
     assert!(message.contains("12 bytes") && message.contains("112"), "{message}");
     // For programs too.
-    let output = sim(folder, &["import", &model("residual.onnx"), "--to", "raw", "-o", "x.bin", "--json"]);
+    let output = sim(folder, &["import", &model("branches.onnx"), "--to", "raw", "-o", "x.bin", "--json"]);
     let object: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(object["problems"][0].as_str().unwrap().contains("branches"), "{object}");
     assert!(!folder.join("x.bin").exists());

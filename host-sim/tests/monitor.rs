@@ -32,7 +32,8 @@ fn json(output: &Output) -> Value {
 /// What a board says that learns three classes.
 fn said() -> String {
     let begin = "RAM { parameters: 100, gradients: 100, activations: 30 }\r\n";
-    let lesson = |index: u32| format!("class {} taken for {}, loss {}\r\n", index % 3, index % 2, 1.0 / f64::from(index + 1));
+    let lesson =
+        |index: u32| format!("class {} taken for {}, loss {}\r\n", index % 3, index % 2, 1.0 / f64::from(index + 1));
     let end = "WARN refused: NaN at 3\r\nsaved 4096 bytes\r\n";
     [begin.to_owned(), (0..60).map(lesson).collect(), end.to_owned()].concat()
 }
@@ -43,7 +44,11 @@ fn check(summary: &Value) {
     assert_eq!(summary["confusion"], serde_json::json!([[10, 10, 0], [10, 10, 0], [10, 10, 0]]), "{summary}");
     assert!((summary["loss"].as_f64().unwrap() - 1.0 / 60.0).abs() < 1e-9, "{summary}");
     assert_eq!((&summary["refused"], &summary["warnings"]), (&1.into(), &1.into()), "{summary}");
-    assert_eq!((&summary["memory"]["activations"], &summary["checkpoint_bytes"]), (&30.into(), &4096.into()), "{summary}");
+    assert_eq!(
+        (&summary["memory"]["activations"], &summary["checkpoint_bytes"]),
+        (&30.into(), &4096.into()),
+        "{summary}"
+    );
 }
 
 /// Serves a board's words on a socket, in pieces, until all are said.
@@ -78,7 +83,9 @@ fn a_socket_is_watched_and_recorded_and_the_recording_says_the_same() {
 fn lines_and_a_summary_are_for_people() {
     let folder = tempfile::tempdir().unwrap();
     let text = stdout(&sim(folder.path(), &["--tcp", &serve(said())]));
-    for part in ["class 0 taken for 0, loss 1", "warn   refused: NaN at 3", "33.3 %", "4,096 bytes", "230 bytes to learn in"] {
+    for part in
+        ["class 0 taken for 0, loss 1", "warn   refused: NaN at 3", "33.3 %", "4,096 bytes", "230 bytes to learn in"]
+    {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert_eq!(stdout(&sim(folder.path(), &["--tcp", &serve(said()), "--quiet"])), "");

@@ -1,12 +1,12 @@
 """Models of PyTorch and Keras for `tests/formats`, and the check of exported ones in the libraries themselves.
 
-    python tests/reference/formats.py record                    # writes tests/data/formats; needs torch, onnx, onnxscript, keras
+    python tests/reference/formats.py record [NAME ..]          # writes tests/data/formats; needs torch, onnx, onnxscript, keras
     python tests/reference/formats.py source BACKPASS_SIM       # needs a built backpass-sim
     python tests/reference/formats.py check FOLDER              # needs torch, onnx, onnxruntime
 
 `record` writes for each model `<name>.safetensors` (its state_dict), `<name>.onnx` and `<name>_legacy.onnx` (as PyTorch's two exporters
 write it), and `<name>.samples.safetensors`: `input` [3] samples as the learner takes them (channels last), `output` what PyTorch computes
-in float32. `refused.onnx` and `residual.onnx` are models that cannot be imported. `source` writes the `.rs` files beside them.
+in float32; with names, of these models alone. `refused.onnx` and `branches.onnx` are models that cannot be imported. `source` writes the `.rs` files beside them.
 
 `check` takes what the test has exported for each model: `<name>.onnx`, `<name>.safetensors`, `<name>.py` (the module), and
 `<name>.samples.safetensors` with the learner's own outputs, and prints the largest differences in ONNX Runtime and PyTorch.
@@ -67,6 +67,42 @@ class State(Steps):
         return self.head(state[-1])
 
 
+class Block(nn.Module):
+    """Two convolutions, and what goes past them: the input, or where the shape changes a convolution of 1 x 1."""
+
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """A small residual network, as people write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3, padding=1)
+        self.block1 = Block(3, 3)
+        self.block2 = Block(3, 4, stride=2)
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = F.relu(self.conv(x))
+        x = self.block2(self.block1(x))
+        return self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))
+
+
 def activations():
     layers = [nn.Linear(4, 6)]
     for activation in [nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid, nn.Softplus, nn.Softsign, nn.ELU]:
@@ -103,6 +139,11 @@ MODELS = {
     "rnn": (lambda: Steps(nn.RNN, bias=False), (7, 3)),
     "activations": (activations, (4,)),
     "norm": (lambda: nn.Sequential(nn.Linear(5, 8), nn.LayerNorm(8), nn.ReLU(), nn.Dropout(0.25), nn.Linear(8, 2)), (5,)),
+    "residual": (ResNet, (2, 8, 6)),
+    "prelu": (
+        lambda: nn.Sequential(nn.Conv1d(2, 3, 3), nn.PReLU(3), nn.Flatten(), nn.Linear(18, 4), nn.PReLU(), nn.Linear(4, 2)),
+        (2, 8),
+    ),
 }
 # Those whose samples are [step][channel] for PyTorch too.
 CHANNELS_LAST = {"gru", "lstm", "rnn"}
@@ -122,14 +163,18 @@ def randomise(model):
         if isinstance(module, (nn.BatchNorm2d, nn.LayerNorm)):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.uniform_(module.bias, -0.5, 0.5)
+        if isinstance(module, nn.PReLU):
+            nn.init.uniform_(module.weight, 0.1, 0.4)
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.running_mean, -0.3, 0.3)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
 
 
-def record():
+def record(names):
     DATA.mkdir(parents=True, exist_ok=True)
     for seed, (name, (make, shape)) in enumerate(MODELS.items()):
+        if names and name not in names:
+            continue
         torch.manual_seed(seed)
         model = make()
         randomise(model)
@@ -146,8 +191,10 @@ def record():
             strip(path)
         x = channels_last(x, name).contiguous()
         save_file({"input": x, "output": y}, DATA / f"{name}.samples.safetensors")
-    keras()
-    refused()
+    if not names or "keras" in names:
+        keras()
+    if not names or "refused" in names:
+        refused()
 
 
 def refused():
@@ -178,16 +225,27 @@ def refused():
             node("Gemm", ["x", "w"], ["a"], name="inner"),
             node("Relu", ["a"], ["b"], name="gate"),
             node("Gemm", ["b", "w"], ["c"], name="outer"),
-            node("Add", ["c", "a"], ["y"], name="sum"),
+            node("Mul", ["c", "a"], ["y"], name="product"),
         ],
         {"w": np.eye(4, dtype=np.float32)},
         ["n", 4],
-        "residual.onnx",
+        "branches.onnx",
     )
 
 
+RESIDUAL = (
+    "2x8x6 conv2d(3,3,padding=1) relu "
+    "residual(conv2d(3,3,padding=1,bias=no) batchnorm relu conv2d(3,3,padding=1,bias=no) batchnorm) relu "
+    "residual(conv2d(4,3,2,padding=1,bias=no) batchnorm relu conv2d(4,3,padding=1,bias=no) batchnorm "
+    "| conv2d(4,1,2,bias=no) batchnorm) relu globalaveragepool dense(3)"
+)
+RESIDUAL_NAMES = (
+    "conv,block1.conv1,block1.bn1,block1.conv2,block1.bn2,"
+    "block2.conv1,block2.bn1,block2.conv2,block2.bn2,block2.shortcut.0,block2.shortcut.1,fc"
+)
 # What the Rust tests include: a model, and the line of those that are read from safetensors.
 SOURCES = {
+    "residual_batch_norm": ["residual.safetensors", "--network", RESIDUAL, "--names", RESIDUAL_NAMES],
     "image_batch_norm": [
         "image.safetensors",
         "--network",
@@ -279,7 +337,7 @@ def check(folder):
         model.load_state_dict(state | counts, strict=True)
         with torch.no_grad():
             z = model.eval()(x)
-        line = f"{path.stem:12}"
+        line = f"{path.stem:20}"
         for library, values in {"ONNX Runtime": torch.as_tensor(y), "PyTorch": z}.items():
             values = channels_last(values)
             assert values.shape == expected.shape, f"{path.stem}: {values.shape} instead of {expected.shape}"
@@ -292,8 +350,8 @@ def check(folder):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["record"]:
-        record()
+    if sys.argv[1:2] == ["record"]:
+        record(sys.argv[2:])
     elif len(sys.argv) == 3 and sys.argv[1] == "source":
         source(Path(sys.argv[2]).resolve())
     elif len(sys.argv) == 3 and sys.argv[1] == "check":

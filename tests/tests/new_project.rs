@@ -196,8 +196,8 @@ fn whole() -> Result<()> {
 
 fn frozen() -> Result<()> {
     // Every kind of parameters in flash.
-    let line =
-        "3x20 conv1d(8,5,bias=no) batchnorm relu gru(6,sequence) layernorm lstm(5,bias=no) dense(16) relu dense(4)";
+    let line = "3x20 conv1d(8,5,bias=no) batchnorm relu residual(conv1d(8,3,padding=same)) residual(relu conv1d(8,3) | conv1d(8,3)) \
+         gru(6,sequence) layernorm lstm(5,bias=no) dense(16) relu dense(4)";
     let plan = plan("frozen", Board::Qemu, line, adam(Some(2)), Goal::CrossEntropy)?;
     let image = build(&plan, &target_folder())?;
     let (emulator, line) = Emulator::start(&folder("frozen"), &image)?;

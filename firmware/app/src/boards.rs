@@ -234,7 +234,9 @@ mod run {
             Event::Resumed { observed } => info!("goes on after {} samples", observed),
             Event::Fresh => info!("nothing was saved: starts afresh"),
             Event::NotResumed(error) => warn!("starts afresh: {}", Display2Format(&error)),
-            Event::Learned { class, predicted, loss } => info!("class {} taken for {}, loss {}", class, predicted, loss),
+            Event::Learned { class, predicted, loss } => {
+                info!("class {} taken for {}, loss {}", class, predicted, loss)
+            }
             Event::Answered(Response::Trained { .. } | Response::Predicted { .. } | Response::Evaluated { .. }) => {}
             Event::Answered(Response::Refused(refusal)) => warn!("refused: {}", Display2Format(&refusal)),
             Event::Answered(response) => info!("{}", response),

@@ -6,7 +6,7 @@
 //! by the instructions that W1 (64-32-10) takes there.
 
 use crate::bench::{self, Core, Row};
-use crate::network::{Layer, Network, Rule, Stage};
+use crate::network::{Layer, Network, Node, Rule, Stage, Value};
 
 use super::{Budget, Learns};
 
@@ -14,7 +14,7 @@ use super::{Budget, Learns};
 const RECORDED: &str = include_str!("../../bench/recorded.json");
 
 /// Layers that were measured alone, and what they are as a line.
-const MEASURED: [(&str, &str); 33] = [
+const MEASURED: [(&str, &str); 34] = [
     ("dense 64x32", "64 dense(32)"),
     ("conv2d 8x8x8x16 3x3", "8x8x8 conv2d(16,3,padding=same)"),
     ("conv2d 8x8x8x16 3x3/2", "8x8x8 conv2d(16,3,2,padding=same)"),
@@ -34,6 +34,7 @@ const MEASURED: [(&str, &str); 33] = [
     ("relu 1024", "1024 relu"),
     ("relu6 1024", "1024 relu6"),
     ("leaky relu 1024", "1024 leakyrelu"),
+    ("prelu 8x8x16", "16x8x8 prelu"),
     ("sigmoid 1024", "1024 sigmoid"),
     ("tanh 1024", "1024 tanh"),
     ("elu 1024", "1024 elu"),
@@ -119,6 +120,11 @@ impl Costs {
 
     /// Cycles of a layer's passes, were no element zero.
     fn passes(&self, stage: &Stage) -> Passes {
+        if let Layer::Keep | Layer::Residual { .. } = stage.layer {
+            // An addition carries its elements from place to place as a copy does.
+            let each = (self.cycles("keep 1024") - self.cycles("identity 1024")) / 1024.0 / 2.0 * units(stage);
+            return Passes { forward: each, weights: 0.0, inputs: each };
+        }
         let Some((workload, reference)) = measured(stage) else {
             return Passes { forward: 0.0, weights: 0.0, inputs: 0.0 };
         };
@@ -160,13 +166,17 @@ impl Costs {
     /// Cycles on a Cortex-M4F.
     #[must_use]
     pub fn cycles_of(&self, budget: &Budget) -> Time {
-        let stages = budget.stages();
-        let (mut forward, mut backward, mut learns_before) = (0.0, 0.0, false);
-        for (index, (stage, part)) in stages.iter().zip(&budget.parts).enumerate() {
+        let nodes = budget.nodes();
+        let (mut forward, mut backward) = (0.0, 0.0);
+        // Whether anything that a value is computed by learns.
+        let mut learned: Vec<bool> = Vec::new();
+        for (index, (node, part)) in nodes.iter().zip(&budget.parts).enumerate() {
+            let stage = &node.stage;
             let passes = self.passes(stage);
-            let (forwards, backwards) = shares(stage, before(stages, index), behind(stages, index));
+            let (forwards, backwards) = shares(stage, before(nodes, node.input), behind(nodes, index));
             forward += passes.forward * forwards;
-            let (weights, inputs) = (part.learns == Learns::All, learns_before);
+            let learns = |value: Value| matches!(value, Value::Node(index) if learned[index]);
+            let (weights, inputs) = (part.learns == Learns::All, learns(node.input));
             let gradients = match (weights, inputs) {
                 (true, true) => (passes.weights + passes.inputs) * backwards.both,
                 // The sums that the forward pass has, and its cost.
@@ -178,9 +188,9 @@ impl Costs {
             if part.learns != Learns::Prefix {
                 backward += gradients;
             }
-            learns_before |= part.parameters > 0;
+            learned.push(inputs || node.shortcut.is_some_and(learns) || part.parameters > 0);
         }
-        let outputs = stages.last().map_or(0, |stage| stage.output.count());
+        let outputs = nodes.last().map_or(0, |node| node.stage.output.count());
         let learned = budget.parameters() as f64 / 4.0;
         let update = learned * self.update(budget.choice().rule);
         let step = forward + self.loss(budget.input.count(), outputs) + backward + update;
@@ -222,7 +232,7 @@ impl Costs {
     pub fn code(&self, budget: &Budget, core: Core) -> usize {
         let text = |workload: &str, core| self.row(workload, "gradients", core).text_bytes.unwrap_or(0);
         let empty = text("identity 1024", Core::M4f);
-        let mut kinds: Vec<&str> = budget.stages().iter().filter_map(|stage| Some(measured(stage)?.0)).collect();
+        let mut kinds: Vec<&str> = budget.nodes().iter().filter_map(|node| Some(measured(&node.stage)?.0)).collect();
         kinds.sort_unstable();
         kinds.dedup();
         // Strides are settings of one kernel, and a kernel of 1x1 is the dense one: what is there is counted once.
@@ -230,6 +240,16 @@ impl Costs {
         let mut found = false;
         kinds.retain(|kind| !convolutions.contains(kind) || !std::mem::replace(&mut found, true));
         let layers: u64 = kinds.iter().map(|kind| text(kind, Core::M4f).saturating_sub(empty)).sum();
+        // What adding takes beside the layers that are added.
+        let connections = [
+            ("Residual", "residual 8x8x8 3x3", "conv2d 8x8x8x16 3x3"),
+            ("ResidualProjection", "residual projection 8x8x8", "conv2d 8x8x8x16 3x3/2"),
+        ];
+        let has = |name: &str| budget.nodes().iter().any(|node| node.stage.layer.name(&node.stage.input) == name);
+        let added = connections.into_iter().filter(|(name, ..)| has(name));
+        let layers: u64 = added.fold(layers, |layers, (_, connection, convolution)| {
+            layers + text(connection, Core::M4f).saturating_sub(text(convolution, Core::M4f))
+        });
         let loss = text("cross-entropy 10", Core::M4f) - text("negative log-likelihood 10", Core::M4f);
         let (workload, _) = measured_rule(budget.choice().rule);
         let rule = text(workload, Core::M4f).saturating_sub(text("sgd 2410", Core::M4f));
@@ -265,7 +285,7 @@ fn units(stage: &Stage) -> f64 {
 /// The workload that is most like a layer, and the layer that it is; none for one that costs nothing.
 fn measured(stage: &Stage) -> Option<(&'static str, Stage)> {
     let name = match (&stage.layer, stage.layer.name(&stage.input)) {
-        (Layer::Flatten, _) => return None,
+        (Layer::Flatten | Layer::Keep | Layer::Residual { .. }, _) => return None,
         (Layer::Conv { window, .. }, "Conv2d") if window.kernel == [1; 2] && window.stride == [1; 2] => {
             "conv2d 8x8x16x32 1x1"
         }
@@ -307,25 +327,37 @@ fn stage_of(line: &str) -> Stage {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Zeros(f64);
 
-/// The share of zeros in what comes into a layer: half of what comes out of a ReLU.
-fn before(stages: &[Stage], index: usize) -> Zeros {
-    let mut earlier = stages[..index].iter().rev();
-    let last = earlier.find(|stage| !matches!(stage.layer, Layer::Flatten | Layer::Dropout { .. }));
-    Zeros(if last.is_some_and(is_relu) { 0.5 } else { 0.0 })
+/// The share of zeros in a value that comes into a layer: half of what comes out of a ReLU.
+fn before(nodes: &[Node], value: Value) -> Zeros {
+    let Value::Node(index) = value else { return Zeros(0.0) };
+    match nodes[index].stage.layer {
+        Layer::Flatten | Layer::Dropout { .. } | Layer::Keep => before(nodes, nodes[index].input),
+        _ => Zeros(if is_relu(&nodes[index].stage) { 0.5 } else { 0.0 }),
+    }
 }
 
 /// The share of zeros in dL/dy of a layer: what a ReLU closes, and what a max-pool does not choose.
-fn behind(stages: &[Stage], index: usize) -> Zeros {
+fn behind(nodes: &[Node], mut index: usize) -> Zeros {
     let mut kept: f64 = 1.0;
-    for stage in &stages[index + 1..] {
+    // As far as there is one way: where several gradients are added, few sums are zero.
+    while let [next] = takers(nodes, index)[..] {
+        let stage = &nodes[next].stage;
         match &stage.layer {
             Layer::MaxPool { .. } => kept = kept.min(stage.output.count() as f64 / stage.input.count() as f64),
             _ if is_relu(stage) => kept = kept.min(0.5),
-            Layer::Dropout { .. } | Layer::BatchNorm { .. } => {}
+            Layer::Dropout { .. } | Layer::BatchNorm { .. } | Layer::Keep | Layer::Residual { .. } => {}
             _ => break,
         }
+        index = next;
     }
     Zeros(1.0 - kept)
+}
+
+/// The nodes that take what a node gives.
+fn takers(nodes: &[Node], index: usize) -> Vec<usize> {
+    let value = Value::Node(index);
+    let takes = |node: &Node| node.input == value || node.shortcut == Some(value);
+    (index + 1..nodes.len()).filter(|next| takes(&nodes[*next])).collect()
 }
 
 fn is_relu(stage: &Stage) -> bool {
@@ -365,7 +397,7 @@ mod tests {
     use crate::budget::Choice;
 
     /// The networks of the benchmark that a line can tell, and samples of an update.
-    const NETWORKS: [(&str, &str, f64); 6] = [
+    const NETWORKS: [(&str, &str, f64); 7] = [
         ("W1", "64 dense(32) relu dense(10)", 1.0),
         ("W2", "64 dense(32) relu dense(10)", 16.0),
         ("W3", "640 dense(128) relu dense(128) relu dense(8) relu dense(128) relu dense(128) relu dense(640)", 1.0),
@@ -385,6 +417,13 @@ mod tests {
             "1x49x10 conv2d(64,10x4,2,padding=same) relu dropout(0.2) depthwise(3,padding=same) relu conv2d(64,1) relu \
              depthwise(3,padding=same) relu conv2d(64,1) relu depthwise(3,padding=same) relu conv2d(64,1) relu \
              depthwise(3,padding=same) relu conv2d(64,1) relu dropout(0.4) globalaveragepool dense(12)",
+            1.0,
+        ),
+        (
+            "ic",
+            "3x32x32 conv2d(16,3,padding=same) relu residual(conv2d(16,3,padding=same) relu conv2d(16,3,padding=same)) relu \
+             residual(conv2d(32,3,2,padding=same) relu conv2d(32,3,padding=same) | conv2d(32,1,2)) relu \
+             residual(conv2d(64,3,2,padding=same) relu conv2d(64,3,padding=same) | conv2d(64,1,2)) relu globalaveragepool dense(10)",
             1.0,
         ),
     ];

@@ -21,7 +21,7 @@ pub mod savings;
 pub use boards::{BOARDS, Board, Fit};
 pub use costs::{Costs, Time};
 
-use crate::network::{Cell, Layer, Network, Role, Rule, Shape, Stage};
+use crate::network::{Cell, Layer, Network, Node, Role, Rule, Shape, Stage, nodes};
 use crate::reliability::{STACK_OF_MLPS, STACK_OF_OTHERS};
 
 /// Bytes of a number.
@@ -70,6 +70,9 @@ pub enum ChoiceError {
     /// Nothing is left to learn.
     #[error("no layer has a bias to learn: leave --bias-only out, or give a layer a bias")]
     NoBias,
+    /// A projection would be frozen.
+    #[error("{0} has no bias to learn, but a projection cannot be frozen: give it a bias, or leave --bias-only out")]
+    FrozenProjection(String),
 }
 
 /// What becomes of a layer.
@@ -88,7 +91,7 @@ pub enum Learns {
 /// A layer's part, in bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// The layer, as in a line.
+    /// The layer, as in a line; at the end of a residual connection, what is added.
     pub layer: String,
     /// What it gives.
     pub output: Shape,
@@ -112,10 +115,11 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     stages: Vec<Stage>,
+    nodes: Vec<Node>,
     choice: Choice,
     /// The sample's shape.
     pub input: Shape,
-    /// The layers.
+    /// The layers, those within residual connections too.
     pub parts: Vec<Part>,
     /// Numbers in each of the two buffers of a frozen prefix; 0 without one.
     pub buffer: usize,
@@ -138,23 +142,34 @@ impl Budget {
     /// As [`new`](Self::new).
     pub fn of_stages(input: &Shape, stages: &[Stage], choice: Choice) -> Result<Self, ChoiceError> {
         let head = head(stages, choice.train_last)?;
+        let nodes = nodes(stages);
         let (mut parts, mut later) = (Vec::new(), false);
-        for (index, stage) in stages.iter().enumerate() {
-            let learns = if index < head { Learns::Prefix } else { learns(stage, choice.bias_only) };
-            parts.push(part(stage, learns, choice.rule, &mut later));
+        for node in &nodes {
+            let learns = if node.number <= head { Learns::Prefix } else { learns(&node.stage, choice.bias_only) };
+            parts.push(part(node, learns, choice.rule, &mut later));
         }
-        let has_some = stages.iter().any(|stage| count(stage, |_| true) > 0);
+        let has_some = nodes.iter().any(|node| count(&node.stage, |_| true) > 0);
         if choice.bias_only && has_some && parts.iter().all(|part| part.parameters == 0) {
             return Err(ChoiceError::NoBias);
         }
+        let mut pairs = nodes.iter().zip(&parts);
+        if let Some((first, _)) = pairs.find(|(node, part)| node.begins_projection && part.learns == Learns::Nothing) {
+            return Err(ChoiceError::FrozenProjection(first.title()));
+        }
         let buffer = stages.iter().take(head).map(buffer).max().unwrap_or(0);
-        Ok(Self { stages: stages.to_vec(), choice, input: input.clone(), parts, buffer, application: 0 })
+        Ok(Self { stages: stages.to_vec(), nodes, choice, input: input.clone(), parts, buffer, application: 0 })
     }
 
     /// The layers.
     #[must_use]
     pub fn stages(&self) -> &[Stage] {
         &self.stages
+    }
+
+    /// The layers by themselves, as many as [`parts`](Self::parts).
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
     /// What learns, and how.
@@ -166,7 +181,22 @@ impl Budget {
     /// How many stages are frozen before the first that may learn.
     #[must_use]
     pub fn prefix(&self) -> usize {
-        self.parts.iter().take_while(|part| part.learns == Learns::Prefix).count()
+        let frozen = self.parts.iter().zip(&self.nodes).filter(|(part, _)| part.learns == Learns::Prefix);
+        frozen.map(|(_, node)| node.number).max().unwrap_or(0)
+    }
+
+    /// How many of the network's layers learn; a residual connection is one.
+    #[must_use]
+    pub fn learning(&self) -> usize {
+        let mut numbers: Vec<usize> = self
+            .nodes
+            .iter()
+            .zip(&self.parts)
+            .filter(|(_, part)| part.parameters > 0)
+            .map(|(node, _)| node.number)
+            .collect();
+        numbers.dedup();
+        numbers.len()
     }
 
     fn sum(&self, of: impl Fn(&Part) -> usize) -> usize {
@@ -254,7 +284,9 @@ impl Budget {
 /// The first stage that may learn.
 fn head(stages: &[Stage], last: Option<usize>) -> Result<usize, ChoiceError> {
     let Some(asked) = last else { return Ok(0) };
-    let with: Vec<usize> = (0..stages.len()).filter(|index| count(&stages[*index], |_| true) > 0).collect();
+    let has_parameters =
+        |stage: &Stage| nodes(std::slice::from_ref(stage)).iter().any(|node| count(&node.stage, |_| true) > 0);
+    let with: Vec<usize> = (0..stages.len()).filter(|index| has_parameters(&stages[*index])).collect();
     match with.len().checked_sub(asked) {
         _ if with.is_empty() => Err(ChoiceError::NoParameters),
         _ if asked == 0 => Err(ChoiceError::None),
@@ -287,7 +319,8 @@ fn count(stage: &Stage, role: impl Fn(Role) -> bool) -> usize {
 }
 
 /// `later`: whether something before the layer learns.
-fn part(stage: &Stage, learns: Learns, rule: Rule, later: &mut bool) -> Part {
+fn part(node: &Node, learns: Learns, rule: Rule, later: &mut bool) -> Part {
+    let stage = &node.stage;
     let all = count(stage, |_| true);
     let learned = match learns {
         Learns::All => all,
@@ -295,15 +328,17 @@ fn part(stage: &Stage, learns: Learns, rule: Rule, later: &mut bool) -> Part {
         Learns::Nothing | Learns::Prefix => 0,
     };
     let gradients = match (rule, &stage.layer, learns) {
+        // Its weights are needed once more behind those of the branch.
+        _ if node.is_projected => learned,
         // Each weight takes its step on the way back; those of a convolution only if nobody wants dL/dx.
         (Rule::InPlace, Layer::Dense { .. }, Learns::All) => 0,
         (Rule::InPlace, Layer::Conv { .. }, Learns::All) if !*later => 0,
         _ => learned,
     };
     *later |= learned > 0;
-    let tape = if learns == Learns::Prefix { 0 } else { stage.layer.tape_count(&stage.input, &stage.output) };
+    let tape = if learns == Learns::Prefix { 0 } else { stage.tape_count() };
     Part {
-        layer: stage.layer.to_string(),
+        layer: node.label(),
         output: stage.output.clone(),
         learns,
         parameters: NUMBER * learned,
@@ -312,7 +347,7 @@ fn part(stage: &Stage, learns: Learns, rule: Rule, later: &mut bool) -> Part {
         gradients: NUMBER * gradients,
         moments: rule.moments() * NUMBER * learned,
         activations: NUMBER * tape,
-        multiply_adds: stage.layer.multiply_adds(&stage.input, &stage.output),
+        multiply_adds: stage.multiply_adds(),
     }
 }
 
@@ -328,6 +363,13 @@ fn buffer(stage: &Stage) -> usize {
                 Cell::Lstm => 6 * hidden,
             };
             input.max(output + tape)
+        }
+        // The input is put aside while the branch is at work, and then goes through the projection.
+        Layer::Residual { .. } => {
+            let of = |part: &[Stage]| part.iter().map(buffer).max().unwrap_or(0);
+            let [branch, projection] = stage.parts();
+            let aside = if projection.is_empty() { input } else { of(&projection) };
+            aside + of(&branch).max(of(&projection))
         }
         _ => input.max(output),
     }

@@ -27,7 +27,7 @@ pub struct Saving {
 #[must_use]
 pub fn savings(budget: &Budget, costs: &Costs) -> Vec<Saving> {
     let now = budget.choice();
-    let learning = budget.parts.iter().filter(|part| part.parameters > 0).count();
+    let learning = budget.learning();
     let mut choices = Vec::new();
     for last in [1, 2] {
         if last < learning {

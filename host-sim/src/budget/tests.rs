@@ -1,8 +1,9 @@
 use backpass::memory::Training;
 use backpass::{
     Adadelta, Adagrad, Adam, AmsGrad, BatchNorm, BiasOnly, Conv1d, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
-    Frozen, FrozenPrefix, GlobalAveragePool, Gru, Image, InPlace, Lars, Layer as Learner, LayerNorm, Lion, Lstm,
-    MaxPool, Memory, Momentum, NoBias, Relu, RmsProp, Rnn, Sequence, Sgd, Signal, Tanh, Tensor, Vector,
+    Frozen, FrozenPrefix, GlobalAveragePool, Gru, Image, InPlace, Keep, Lars, Layer as Learner, LayerNorm, Lion, Lstm,
+    MaxPool, Memory, Momentum, NoBias, PRelu, Relu, Residual, ResidualProjection, RmsProp, Rnn, Sequence, Sgd, Shared,
+    Signal, Tanh, Tensor, Vector,
 };
 
 use super::*;
@@ -67,7 +68,67 @@ fn every_kind_of_layer_keeps_what_its_type_keeps() {
     same::<Steps, Signal<20, 3>, Momentum>(STEPS, plain(Rule::Momentum));
     same::<Steps, Signal<20, 3>, InPlace>(STEPS, plain(Rule::InPlace));
     same::<(Tanh,), Signal<5, 3>, Adam>("3x5 tanh", plain(Rule::Adam));
+    type Slopes = (PRelu, Flatten<15>, PRelu<Shared>);
+    same::<Slopes, Signal<5, 3>, Momentum>("3x5 prelu flatten prelu(shared)", plain(Rule::Momentum));
+    same::<Slopes, Signal<5, 3>, InPlace>("3x5 prelu flatten prelu(shared)", plain(Rule::InPlace));
     same::<(Flatten<15>, Dense<2, NoBias>), Signal<5, 3>, Sgd>("3x5 dense(2,bias=no)", plain(Rule::Sgd));
+}
+
+const RESNET: &str = "2x6x6 conv2d(3,3,padding=same) relu residual(conv2d(3,3,padding=same) batchnorm relu conv2d(3,3,padding=same)) relu \
+                      residual(conv2d(4,3,2,padding=same) relu conv2d(4,3,padding=same) | conv2d(4,1,2)) relu globalaveragepool dense(3)";
+type First = (Conv2d<Image<6, 6, 3>, 3>, Relu, Block, Relu);
+type Block = Residual<(Conv2d<Image<6, 6, 3>, 3>, BatchNorm, Relu, Conv2d<Image<6, 6, 3>, 3>)>;
+type Down =
+    ResidualProjection<(Conv2d<Image<3, 3, 4>, 3, 2>, Relu, Conv2d<Image<3, 3, 4>, 3>), Conv2d<Image<3, 3, 4>, 1, 2>>;
+type ResNet = (Conv2d<Image<6, 6, 3>, 3>, Relu, Block, Relu, Down, Relu, GlobalAveragePool, Dense<3>);
+const NESTED: &str = "6 residual(dense(5) residual(relu dense(5) dropout(0.5)) dense(6)) residual(dense(4) | dense(3) tanh residual(dense(3)) dense(4))";
+type Nested = (
+    Residual<(Dense<5>, Residual<(Keep, Relu, Dense<5>, Dropout, Keep)>, Dense<6>)>,
+    ResidualProjection<Dense<4>, (Dense<3>, Tanh, Residual<Dense<3>>, Dense<4>)>,
+);
+
+#[test]
+fn residual_connections_keep_what_their_types_keep() {
+    same::<ResNet, Image<6, 6, 2>, Adam>(RESNET, plain(Rule::Adam));
+    same::<ResNet, Image<6, 6, 2>, InPlace>(RESNET, plain(Rule::InPlace));
+    same::<Nested, Vector<6>, Momentum>(NESTED, plain(Rule::Momentum));
+    same::<Nested, Vector<6>, InPlace>(NESTED, plain(Rule::InPlace));
+    // Nothing before it learns: the branch's convolution keeps no gradient, the projection's does.
+    let line = "2x6x6 residual(conv2d(4,3,2,padding=same) relu conv2d(4,3,padding=same) | conv2d(4,1,2))";
+    same::<(Down,), Image<6, 6, 2>, InPlace>(line, plain(Rule::InPlace));
+}
+
+#[test]
+fn residual_connections_freeze_and_learn_biases_as_their_types_do() {
+    let last = |layers, rule| Choice { rule, train_last: Some(layers), bias_only: false };
+    // The block puts its input aside, and works on one more.
+    type Head = (FrozenPrefix<First, Image<6, 6, 2>, 216>, (Down, Relu, GlobalAveragePool, Dense<3>));
+    assert_eq!(<First as backpass::Inference<Image<6, 6, 2>>>::BUFFER, 216);
+    same::<Head, Image<6, 6, 2>, Adam>(RESNET, last(2, Rule::Adam));
+    same::<Head, Image<6, 6, 2>, InPlace>(RESNET, last(2, Rule::InPlace));
+    type Body = (Conv2d<Image<6, 6, 3>, 3>, Relu, Block, Relu, Down, Relu, GlobalAveragePool);
+    const BUFFER: usize = <Body as backpass::Inference<Image<6, 6, 2>>>::BUFFER;
+    same::<(FrozenPrefix<Body, Image<6, 6, 2>, BUFFER>, (Dense<3>,)), Image<6, 6, 2>, Sgd>(RESNET, last(1, Rule::Sgd));
+    const WIDE: usize = <(Nested,) as backpass::Inference<Vector<6>>>::BUFFER;
+    let nested = format!("{NESTED} dense(2)");
+    same::<(FrozenPrefix<(Nested,), Vector<6>, WIDE>, (Dense<2>,)), Vector<6>, Sgd>(&nested, last(1, Rule::Sgd));
+    let budget = Budget::new(&Network::from_line(&nested).unwrap(), last(1, Rule::Sgd)).unwrap();
+    assert_eq!((budget.prefix(), budget.learning()), (2, 1));
+    let many = Budget::new(&Network::from_line(RESNET).unwrap(), last(5, Rule::Sgd)).unwrap_err();
+    assert_eq!(many, ChoiceError::TooMany { asked: 5, layers: 4 });
+
+    let biases = |rule| Choice { rule, train_last: None, bias_only: true };
+    type Branch = (BiasOnly<Dense<5>, Vector<6>>, Relu, Frozen<Dense<4, NoBias>, Vector<5>>);
+    type Biases = (ResidualProjection<Branch, BiasOnly<Dense<4>, Vector<6>>>, BiasOnly<Dense<2>, Vector<4>>);
+    let line = "6 residual(dense(5) relu dense(4,bias=no) | dense(4)) dense(2)";
+    same::<Biases, Vector<6>, Adam>(line, biases(Rule::Adam));
+    same::<Biases, Vector<6>, InPlace>(line, biases(Rule::InPlace));
+    let line = "6 residual(dense(4) | dense(4,bias=no)) dense(2)";
+    let refused = Budget::new(&Network::from_line(line).unwrap(), biases(Rule::Sgd)).unwrap_err();
+    assert!(
+        matches!(&refused, ChoiceError::FrozenProjection(title) if title.contains("layer 1 (0.1), dense(4,bias=no)")),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -22,12 +22,14 @@ rule alone. Cycles are those of a Cortex-M4F whose memory has no wait states; co
 instruction. The loss is cross-entropy, or the mean squared error where the output is as long as the sample.
 
 A network is a sample's shape, channels first (64, 3x100 for 3 channels and 100 steps, 1x28x28), and layers: dense, conv1d, conv2d,
-depthwise, maxpool, averagepool, globalmaxpool, globalaveragepool, flatten, dropout, batchnorm, layernorm, rnn, gru, lstm, and activations.
+depthwise, maxpool, averagepool, globalmaxpool, globalaveragepool, flatten, dropout, batchnorm, layernorm, prelu, rnn, gru, lstm, and activations;
+residual(LAYERS) adds what its layers give to what they take, residual(LAYERS | LAYERS) what both give.
 
 The exit code is 0; 1 if the network does not fit the board of --board; 2 if something was wrong.
 
 Examples:
   backpass-sim budget --network \"3x100 conv1d(8,5) relu maxpool(2) dense(16) relu dense(4)\" --optimizer adam
+  backpass-sim budget --network \"3x32x32 conv2d(8,3,2,padding=same) relu residual(conv2d(8,3,padding=same)) relu globalaveragepool dense(10)\"
   backpass-sim budget --network \"64 dense(32) relu dense(10)\" --in-place --board microbit-v1
   backpass-sim budget --application gesture --train-last 1 --json")]
 pub(crate) struct BudgetCommand {
@@ -183,14 +185,16 @@ fn parts(budget: &Budget, costs: &Costs) -> Vec<String> {
         lines.push(line(name, cells.map(String::as_str)));
     };
     row("(sample)", budget.input.to_string(), [0, 0, 0, budget.sample()], 0);
-    for part in &budget.parts {
+    for (part, node) in budget.parts.iter().zip(budget.nodes()) {
         let mark = match part.learns {
             Learns::Bias => " bias only",
             Learns::Nothing | Learns::Prefix if part.frozen > 0 => " frozen",
             _ => "",
         };
         let bytes = [part.parameters, part.gradients, part.moments, part.activations];
-        row(&format!("{}{mark}", part.layer), part.output.to_string(), bytes, part.multiply_adds);
+        // As in the line, a bar stands before a projection.
+        let indent = "  ".repeat(node.depth) + if node.begins_projection { "| " } else { "" };
+        row(&format!("{indent}{}{mark}", part.layer), part.output.to_string(), bytes, part.multiply_adds);
     }
     if budget.buffer > 0 {
         row("(two buffers of the frozen layers)", String::new(), [0, 0, 0, budget.buffers()], 0);
@@ -323,9 +327,10 @@ fn fit_object(fit: &Fit) -> Value {
 }
 
 fn object(budget: &Budget, costs: &Costs, fits: &[Fit], savings: &[Saving], asked: Option<&Fit>) -> Value {
-    let layers: Vec<_> = budget.parts.iter().map(|part| {
+    let layers: Vec<_> = budget.parts.iter().zip(budget.nodes()).map(|(part, node)| {
         json!({
             "layer": part.layer,
+            "depth": node.depth,
             "output": part.output.to_string(),
             "learns": match part.learns { Learns::All => "all", Learns::Bias => "bias", Learns::Nothing | Learns::Prefix => "nothing" },
             "parameters_bytes": part.parameters,

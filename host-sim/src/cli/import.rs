@@ -20,8 +20,8 @@ use super::models::{Output, Wanted, read_file, rows_json, table};
 A .safetensors file holds values and names; the network comes as a line (--network) or is that of an application. Which tensor belongs to
 which layer follows from shapes and names: those of nn.Sequential (0.weight), and any others with numbers in them (fc1.weight, dense_1/kernel);
 where that leaves it open, --names says it. Weights of PyTorch are transposed, [out][in] and OIHW, behind a flatten from channels first to
-channels last; those of Keras pass straight. An .onnx file has the network in it. All values keep their bits, except that the two biases of
-a recurrent layer are added, and 64-bit floats are rounded.
+channels last; those of Keras pass straight. An .onnx file has the network in it, residual connections too. All values keep their bits, except
+that the two biases of a recurrent layer are added, and 64-bit floats are rounded.
 
 What comes out:
   checkpoint  as a learner saves it in flash, loaded by `Store::load`; --optimizer says by which rule it will learn on

@@ -91,7 +91,7 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    pub(crate) fn run(mut self: Box<Self>) -> Result<ExitCode, Box<dyn Error>> {
+    pub(crate) fn run(mut self) -> Result<ExitCode, Box<dyn Error>> {
         let mut screen = Screen::new(self.quiet || self.json);
         if let Some(path) = &self.replay {
             let recording = Recording::read(path)?;
@@ -152,7 +152,8 @@ impl Monitor {
     /// Nothing was said yet by a board that is described in words.
     fn state(&self, source: String) -> State {
         let mut state = State::new(&source);
-        state.statics = self.elf.as_ref().and_then(|path| std::fs::read(path).ok()).and_then(|elf| StaticRam::of_elf(&elf));
+        state.statics =
+            self.elf.as_ref().and_then(|path| std::fs::read(path).ok()).and_then(|elf| StaticRam::of_elf(&elf));
         state.chip_ram = self.chip.as_deref().and_then(KnownBoard::named).map(|board| board.ram as u64);
         state
     }
@@ -178,7 +179,7 @@ impl Monitor {
                 state.seconds = source.seconds().unwrap_or(state.seconds);
             }
             for entry in entries.drain(..) {
-                if view.is_none() {
+                if view.is_none() && entry.is_for_people() {
                     screen.line(words(&entry));
                 }
                 if let Some(recorder) = &mut recorder {

@@ -33,7 +33,8 @@ pub(super) fn activations(fresh: &Model, trained: &Model, samples: &[Sample]) ->
         some(samples, MOST_SENT).iter().map(|sample| model.forward(&sample.x, Pass::Predicting)).collect()
     };
     let (before, after) = (traces(fresh), traces(trained));
-    for (index, stage) in fresh.network().stages().iter().enumerate() {
+    for (index, node) in fresh.nodes().iter().enumerate() {
+        let stage = &node.stage;
         let Layer::Activation(function) = stage.layer else { continue };
         let channels = stage.output.channels();
         let count = |traces: &[Trace]| {
@@ -43,7 +44,7 @@ pub(super) fn activations(fresh: &Model, trained: &Model, samples: &[Sample]) ->
         let (Some(first), Some(last)) = (count(&before), count(&after)) else { continue };
         let share = last.max(first) as f64 / channels as f64;
         worst = worst.max(share);
-        let name = fresh.network().stage_name(index);
+        let name = node.name();
         layers.push(json!({ "layer": name, "function": stage.layer.to_string(), "units": channels, "at_first": first, "after": last }));
         let state = if matches!(function, Activation::Relu | Activation::Relu6) { "dead" } else { "saturated" };
         words.push(format!("layer {name}, {}: {last} of {channels} units are {state} ({first} at first)", stage.layer));
@@ -63,9 +64,9 @@ pub(super) fn activations(fresh: &Model, trained: &Model, samples: &[Sample]) ->
 pub(super) fn gradients(fresh: &Model, trained: &Model, samples: &[Sample]) -> Check {
     let first = strengths(fresh, samples);
     let last = strengths(trained, samples);
-    let names: Vec<String> = (0..fresh.network().stages().len())
+    let names: Vec<String> = (0..fresh.nodes().len())
         .filter(|index| has_weights(fresh, *index))
-        .map(|index| fresh.network().stage_name(index))
+        .map(|index| fresh.nodes()[index].name())
         .collect();
     let (least, most) = first
         .iter()
@@ -94,40 +95,40 @@ pub(super) fn gradients(fresh: &Model, trained: &Model, samples: &[Sample]) -> C
     let advice = if explodes {
         "scale the inputs, lower the learning rate, and limit the step with clip_norm(1.0); put layernorm between layers"
     } else {
-        "take relu or silu instead of sigmoid or tanh, fewer layers, layernorm or batchnorm between them, or Residual connections; in \
+        "take relu or silu instead of sigmoid or tanh, fewer layers, layernorm or batchnorm between them, or residual connections; in \
          recurrent networks gru or lstm and shorter windows"
     };
     let figures = json!({ "layers": names, "at_first": first, "after": last, "smallest_of_largest": ratio });
     Check::new("gradients", verdict, finding, advice, figures)
 }
 
-fn has_weights(model: &Model, stage: usize) -> bool {
-    model.range(stage).any(|at| model.parameters()[at].role == Role::Weight)
+fn has_weights(model: &Model, node: usize) -> bool {
+    model.range(node).any(|at| model.parameters()[at].role == Role::Weight)
 }
 
 /// For each layer with weights: the root mean square of a sample's gradient, over that of the weights.
 fn strengths(model: &Model, samples: &[Sample]) -> Vec<f64> {
-    let stages: Vec<usize> = (0..model.network().stages().len()).filter(|index| has_weights(model, *index)).collect();
-    let mut squares = vec![0.0; stages.len()];
+    let nodes: Vec<usize> = (0..model.nodes().len()).filter(|index| has_weights(model, *index)).collect();
+    let mut squares = vec![0.0; nodes.len()];
     let sent = some(samples, MOST_SENT);
     for sample in &sent {
         let trace = model.forward(&sample.x, Pass::Predicting);
         let (_, gradient) = Loss::CrossEntropy.gradient(trace.output(), &Target::Class(sample.class));
         let backward = model.backward(&trace, gradient);
-        for (sum, stage) in squares.iter_mut().zip(&stages) {
-            *sum += backward.steps[*stage].parameters[0].iter().map(|gradient| gradient * gradient).sum::<f64>();
+        for (sum, node) in squares.iter_mut().zip(&nodes) {
+            *sum += backward.steps[*node].parameters[0].iter().map(|gradient| gradient * gradient).sum::<f64>();
         }
     }
-    let of = |(sum, stage): (&f64, &usize)| {
-        let weights: f64 = model.values()[model.range(*stage).start].iter().map(|weight| weight * weight).sum();
+    let of = |(sum, node): (&f64, &usize)| {
+        let weights: f64 = model.values()[model.range(*node).start].iter().map(|weight| weight * weight).sum();
         (sum / sent.len() as f64 / weights.max(f64::MIN_POSITIVE)).sqrt()
     };
-    squares.iter().zip(&stages).map(of).collect()
+    squares.iter().zip(&nodes).map(of).collect()
 }
 
 /// Whether the network ends with numbers of any size, as cross-entropy wants them.
 pub(super) fn output_layer(model: &Model) -> Check {
-    let last = model.network().stages().last().map(|stage| stage.layer);
+    let last = model.network().stages().last().map(|stage| &stage.layer);
     let (verdict, finding) = match last {
         Some(Layer::Activation(function)) => {
             let verdict = match function {
@@ -137,10 +138,13 @@ pub(super) fn output_layer(model: &Model) -> Check {
                 Activation::LogSoftmax => Verdict::Ok,
                 _ => Verdict::Warning,
             };
-            (verdict, format!("the network ends with {}", Layer::Activation(function)))
+            (verdict, format!("the network ends with {}", Layer::Activation(*function)))
         }
         Some(Layer::Dropout { .. }) => {
             (Verdict::Warning, "the network ends with dropout, which strikes out answers".into())
+        }
+        Some(Layer::Residual { .. }) => {
+            (Verdict::Ok, "the network ends with a residual connection, without an activation".into())
         }
         Some(layer) => (Verdict::Ok, format!("the network ends with {layer}, without an activation")),
         None => (Verdict::Ok, "the network has no layers".into()),

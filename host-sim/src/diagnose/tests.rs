@@ -183,6 +183,11 @@ fn gradients_that_vanish_or_explode_are_found() {
     let diagnosis = diagnose(&deep, &clouds(3, 100), &Plan { updates: 100, ..Plan::default() });
     let check = diagnosis.checks.iter().find(|check| check.name == "gradients").unwrap();
     assert!(check.verdict != Verdict::Ok && check.finding.contains("vanish"), "{}", check.finding);
+    // As deep, but past each layer there is a way.
+    let residual = format!("4 dense(16) {}dense(3)", "residual(dense(16) sigmoid) ".repeat(7));
+    let diagnosis = diagnose(&residual, &clouds(3, 100), &Plan { updates: 100, ..Plan::default() });
+    let check = diagnosis.checks.iter().find(|check| check.name == "gradients").unwrap();
+    assert!(!check.finding.contains("vanish") && check.finding.contains("layer 7.0"), "{}", check.finding);
 
     let mut table = clouds(3, 100);
     table.rows.iter_mut().flat_map(|row| &mut row.features).for_each(|x| *x *= 1e4);

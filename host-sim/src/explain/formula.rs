@@ -53,6 +53,15 @@ pub(super) const fn of(layer: &Layer) -> (&'static str, &'static str) {
             "backwards in time: da_o = dh' tanh c' o (1 - o);  dc' += dh' o (1 - tanh² c');  da_i = dc' g i (1 - i);  \
              da_f = dc' c f (1 - f);  da_g = dc' i (1 - g²);  dc = dc' f;  dL/dW = Σ x da;  dL/dU = Σ h da;  dL/dx = W da;  dL/dh = U da",
         ),
+        Layer::Residual { .. } => (
+            "y = x + shortcut: x is what the branch F gives, the shortcut is what F takes, or its projection P",
+            "dL/dx = dL/dy, and the same for the shortcut",
+        ),
+        Layer::PRelu { .. } => (
+            "y = x if x > 0, else a x, with a slope a (weight) that is learned",
+            "dL/da = Σ x dL/dy where x <= 0;  dL/dx = dL/dy dy/dx, with dy/dx = 1 if x > 0, else a",
+        ),
+        Layer::Keep => ("y = x, a copy", "dL/dx = dL/dy"),
         Layer::Activation(function) => (activation(*function), chain(*function)),
     }
 }

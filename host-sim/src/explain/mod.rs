@@ -35,7 +35,7 @@ pub use story::{Block, Section};
 pub use text::number;
 
 use crate::network::model::{Difference, Loss, Model, Named, Optimizer, Target, TargetError, Trace};
-use crate::network::{Network, Role, Rule};
+use crate::network::{Network, Role, Rule, Value};
 
 /// Multiplications and additions that are spent on finite differences: some seconds.
 const MOST_WORK: usize = 4_000_000_000;
@@ -125,8 +125,10 @@ pub struct ParameterStep {
 pub struct StageStep {
     /// Its name in the parameters' names.
     pub name: String,
-    /// The layer, as it is written in a line.
+    /// The layer, as it is written in a line; at the end of a residual connection, what is added.
     pub layer: String,
+    /// Whose output x is, and what an addition takes beside it: places among the stages, none for the sample.
+    pub takes: Vec<Option<usize>>,
     /// The shape of x.
     pub input_axes: Vec<usize>,
     /// The shape of y.
@@ -160,7 +162,7 @@ pub struct Explanation {
     pub network: String,
     /// What the step was taken with.
     pub setup: Setup,
-    /// The layers, from the first.
+    /// The layers, from the first; those of a residual connection before its addition.
     pub stages: Vec<StageStep>,
     /// What the outputs say as probabilities, where the loss reads them so.
     pub probabilities: Option<Vec<f64>>,
@@ -228,16 +230,18 @@ impl Explanation {
                 })
                 .collect();
             let dx_checks = differences.of_input(&model, index, &backward.dx);
-            let stage = &model.network().stages()[index];
+            let node = &model.nodes()[index];
+            let stage = &node.stage;
             let (forward, rule) = formula::of(&stage.layer);
             stages.push(StageStep {
-                name: model.network().stage_name(index),
-                layer: stage.layer.to_string(),
+                name: node.name(),
+                layer: node.label(),
+                takes: [Some(node.input), node.shortcut].into_iter().flatten().map(place).collect(),
                 input_axes: stage.input.axes().to_vec(),
                 output_axes: stage.output.axes().to_vec(),
                 forward,
                 backward: rule,
-                x: trace.input(index).to_vec(),
+                x: trace.value(node.input).to_vec(),
                 between: trace.steps[index].kept.clone(),
                 y: trace.steps[index].y.clone(),
                 dy: backward.dy,
@@ -263,6 +267,17 @@ impl Explanation {
         };
         explanation.judge();
         Ok(explanation)
+    }
+
+    /// dL/dx of the sample: the sum over all that take it.
+    pub(crate) fn sample_gradient(&self) -> Vec<f64> {
+        let mut sum = vec![0.0; self.setup.input.len()];
+        for stage in &self.stages {
+            for _ in stage.takes.iter().filter(|place| place.is_none()) {
+                sum.iter_mut().zip(&stage.dx).for_each(|(sum, dx)| *sum += dx);
+            }
+        }
+        sum
     }
 
     /// Fills in the relative errors, now that the largest gradient is known, and sums them up.
@@ -302,6 +317,14 @@ fn number_of_setting(value: f64) -> String {
     (value as f32).to_string()
 }
 
+/// Which of the stages gives a value.
+const fn place(value: Value) -> Option<usize> {
+    match value {
+        Value::Sample => None,
+        Value::Node(index) => Some(index),
+    }
+}
+
 /// The number of outputs, if all fits.
 fn check(network: &Network, setup: &Setup) -> Result<usize, ExplainError> {
     let (found, expected) = (setup.input.len(), network.input().count());
@@ -332,9 +355,9 @@ struct Differences<'a> {
 
 impl<'a> Differences<'a> {
     fn new(model: &Model, trace: &'a Trace, setup: &'a Setup, progress: &'a mut dyn FnMut(usize, usize)) -> Self {
-        let stages = model.network().stages();
-        let work: usize = stages.iter().map(|stage| stage.layer.multiply_adds(&stage.input, &stage.output)).sum();
-        let inputs = stages.iter().map(|stage| stage.input.count());
+        let stages: Vec<_> = model.nodes().iter().map(|node| &node.stage).collect();
+        let work: usize = stages.iter().map(|stage| stage.multiply_adds()).sum();
+        let inputs = model.nodes().iter().map(|node| trace.value(node.input).len());
         let arrays: Vec<usize> = model.values().iter().map(Vec::len).chain(inputs).collect();
         let possible = MOST_WORK / (2 * (work + stages.iter().map(|stage| stage.output.count()).sum::<usize>()) + 1);
         let all: usize = arrays.iter().sum();

@@ -97,6 +97,11 @@ impl Explanation {
              Beside each gradient: what the loss does when that number alone is moved (finite difference), and the relative error."
                 .into(),
         )];
+        if self.stages.iter().any(|stage| stage.takes.len() > 1) {
+            blocks.push(Block::Note(
+                "Where a value goes two ways, past a branch and into it, its gradient is the sum of those that come back.".into(),
+            ));
+        }
         for (index, stage) in self.stages.iter().enumerate().rev() {
             blocks.push(Block::Heading(heading(stage)));
             blocks.push(Block::Formula(stage.backward.into()));

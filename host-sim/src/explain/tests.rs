@@ -119,7 +119,9 @@ fn every_layer_is_explained_and_agrees_with_its_differences() {
         "2x6x6 conv2d(3,3,padding=same) batchnorm relu depthwise(3) maxpool(2) dropout(0.2) dense(3) gelu dense(2)",
         "2x7 gru(3,sequence) layernorm lstm(3,sequence) averagepool(2) rnn(3) dense(2)",
         "2x7 conv1d(3,3) globalmaxpool dense(4) softmax dense(2)",
-        "2x7 globalaveragepool dense(4) logsoftmax dense(2)",
+        "2x7 prelu globalaveragepool dense(4) prelu(shared) dense(4) logsoftmax dense(2)",
+        "2x4x4 residual(conv2d(2,3,padding=same) batchnorm relu conv2d(2,3,padding=same)) residual(conv2d(3,3,2) | conv2d(3,3,2)) dense(2)",
+        "3 residual(residual(tanh dense(3) relu) dense(3)) dense(2)",
     ];
     for line in lines {
         let count = Network::from_line(line).unwrap().input().count();
@@ -133,6 +135,28 @@ fn every_layer_is_explained_and_agrees_with_its_differences() {
             assert!(!stage.forward.is_empty() && !stage.backward.is_empty());
         }
     }
+}
+
+#[test]
+fn a_residual_connection_by_hand() {
+    // y = F(x) + x with F(x) = w x, L = (y - t)²: dL/dw = 2 (y - t) x; the sum hands dL/dy on to both.
+    let line = "1 residual(dense(1,bias=no))";
+    let step = explain(line, &[3.0], Target::Values(vec![2.0]), Loss::MeanSquaredError).unwrap();
+    let [branch, sum] = &step.stages[..] else { panic!("{}", step.stages.len()) };
+    let w = branch.parameters[0].before[0];
+    let y = 3.0 * w + 3.0;
+    assert!((sum.y[0] - y).abs() < 1e-12 && (step.loss - (y - 2.0).powi(2)).abs() < 1e-12);
+    assert!((branch.parameters[0].gradient[0] - 6.0 * (y - 2.0)).abs() < 1e-12);
+    assert!((sum.dx[0] - 2.0 * (y - 2.0)).abs() < 1e-12 && branch.dy == sum.dx);
+    assert_eq!((&branch.takes[..], &sum.takes[..]), (&[None][..], &[Some(0), None][..]));
+    assert_eq!((branch.name.as_str(), sum.layer.as_str()), ("0", "residual: F(x) + x"));
+    assert!(step.largest_error < 1e-8);
+    // What the sample does to the loss: y = (w + 1) x.
+    assert!((step.sample_gradient()[0] - 2.0 * (y - 2.0) * (w + 1.0)).abs() < 1e-12);
+    // Where a value goes on by two ways, its gradient is the sum of both.
+    let line = "1 dense(1) residual(dense(1))";
+    let step = explain(line, &[3.0], Target::Values(vec![2.0]), Loss::MeanSquaredError).unwrap();
+    assert!((step.stages[0].dy[0] - step.stages[1].dx[0] - step.stages[2].dx[0]).abs() < 1e-12);
 }
 
 #[test]

@@ -146,12 +146,11 @@ impl Model {
         self.values.concat()
     }
 
-    /// The arrays of each stage.
-    fn stages(&self) -> impl Iterator<Item = &[Vec<f32>]> {
+    /// The arrays of each node.
+    fn nodes(&self) -> impl Iterator<Item = &[Vec<f32>]> {
         let mut rest = &self.values[..];
-        self.network.stages().iter().enumerate().map(move |(index, stage)| {
-            let count = stage.layer.parameters(&stage.input, &self.network.stage_name(index)).len();
-            let (arrays, behind) = rest.split_at(count);
+        self.network.nodes().into_iter().map(move |node| {
+            let (arrays, behind) = rest.split_at(node.parameters().len());
             rest = behind;
             arrays
         })
@@ -203,7 +202,7 @@ mod tests {
         let flat: Vec<f32> = (0..9).map(|i| i as f32 - 4.0).collect();
         let model = Model::from_flat(network.clone(), &flat).unwrap();
         assert_eq!(model.flat(), flat);
-        assert_eq!(model.stages().map(<[_]>::len).collect::<Vec<_>>(), [2, 0, 2]);
+        assert_eq!(model.nodes().map(<[_]>::len).collect::<Vec<_>>(), [2, 0, 2]);
         assert!(Model::from_flat(network, &flat[1..]).is_err());
     }
 }

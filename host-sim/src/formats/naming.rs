@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::recurrent::{self, AS_THEY_ARE, UPDATE_FIRST};
-use crate::network::{Cell, Layer, Network, Shape, Stage};
+use crate::network::{Cell, Layer, Node, Shape, Stage, flattened, taken};
 
 /// Whose names and layouts a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -38,7 +38,7 @@ enum Kind {
     BothBiases,
 }
 
-/// Where a stage stands among the others.
+/// Where a layer stands among the others.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) stage: &'a Stage,
@@ -46,21 +46,10 @@ pub(crate) struct Place<'a> {
     pub(crate) flattened: Option<&'a Shape>,
 }
 
-/// All stages in their places.
-pub(crate) fn places(network: &Network) -> Vec<Place<'_>> {
-    let mut flattened = None;
-    let places = network.stages().iter().map(|stage| {
-        let place = Place { stage, flattened };
-        flattened = match stage.layer {
-            Layer::Flatten => Some(&stage.input).filter(|shape| shape.axes().len() > 1),
-            Layer::Activation(_) | Layer::Dropout { .. } | Layer::BatchNorm { .. } | Layer::LayerNorm { .. } => {
-                flattened
-            }
-            _ => None,
-        };
-        place
-    });
-    places.collect()
+/// All nodes in their places.
+pub(crate) fn places(nodes: &[Node]) -> Vec<Place<'_>> {
+    let given = flattened(nodes);
+    nodes.iter().map(|node| Place { stage: &node.stage, flattened: taken(&given, node.input) }).collect()
 }
 
 impl Framework {
@@ -84,6 +73,7 @@ impl Framework {
                 [&["running_mean"], &["moving_mean"]],
                 [&["running_var"], &["moving_variance"]],
             ],
+            Layer::PRelu { .. } => [[&["weight"], &["alpha"]], [&[], &[]], [&[], &[]], [&[], &[]]],
             _ => [[&["weight"], &["kernel", "depthwise_kernel"]], [&["bias"], &["bias"]], [&[], &[]], [&[], &[]]],
         };
         let layouts = parameters.iter().map(|parameter| match (self, flattened, &parameter.axes[..]) {
@@ -91,12 +81,19 @@ impl Framework {
             (Self::PyTorch, Some(shape), axes) if parameter.leaf() == "weight" && axes.len() == 2 => {
                 flat(shape, &[axes[1]])
             }
+            // It has no order.
+            (_, _, axes) if matches!(stage.layer, Layer::PRelu { shared: true }) => Layout::straight(axes),
             (Self::PyTorch, Some(shape), axes) if !matches!(stage.layer, Layer::Dense { .. }) => {
                 flat(shape, &[]).shaped(axes)
             }
             (Self::PyTorch, _, axes) => torch(&stage.layer, axes),
             (Self::Keras, _, axes) => match stage.layer {
                 Layer::Depthwise { .. } if axes.len() > 1 => Layout::straight(axes).shaped(&[axes, &[1]].concat()),
+                // Shared along the positions.
+                Layer::PRelu { shared: false } => {
+                    let ones = vec![1; stage.input.positions().len()];
+                    Layout::straight(axes).shaped(&[&ones[..], axes].concat())
+                }
                 _ => Layout::straight(axes),
             },
         });
@@ -210,10 +207,12 @@ fn torch(layer: &Layer, axes: &[usize]) -> Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Network;
 
     fn shapes(framework: Framework, line: &str) -> Vec<(&'static str, Vec<usize>)> {
         let network = Network::from_line(line).unwrap();
-        let entries = places(&network).into_iter().flat_map(|place| framework.entries(&place));
+        let nodes = network.nodes();
+        let entries = places(&nodes).into_iter().flat_map(|place| framework.entries(&place));
         entries.map(|entry| (entry.leaves[0], entry.shape)).collect()
     }
 
@@ -247,7 +246,8 @@ mod tests {
     fn rows_behind_a_flatten_are_channels_first_for_pytorch() {
         // 2 channels of 3 steps: the learner's rows are t0c0 t0c1 t1c0 t1c1 t2c0 t2c1.
         let network = Network::from_line("2x3 flatten relu dense(1,bias=no)").unwrap();
-        let place = places(&network).pop().unwrap();
+        let nodes = network.nodes();
+        let place = places(&nodes).pop().unwrap();
         let entries = Framework::PyTorch.entries(&place);
         let written = Framework::PyTorch.write(&place, &entries, &[vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]);
         assert_eq!(written, [[0.0, 2.0, 4.0, 1.0, 3.0, 5.0]]);
@@ -258,12 +258,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_bit_for_bit() {
         for line in [
-            "3x4x5 conv2d(2,2x3) depthwise(2x1) flatten batchnorm layernorm dense(3) batchnorm(0.1) dense(1)",
+            "3x4x5 conv2d(2,2x3) prelu depthwise(2x1) flatten batchnorm prelu layernorm prelu(shared) dense(3) batchnorm(0.1) dense(1)",
             "2x8 conv1d(3,3) layernorm gru(2,sequence) lstm(3,sequence) rnn(2,sequence) gru(2,bias=no) dense(1)",
         ] {
             let network = Network::from_line(line).unwrap();
             for framework in [Framework::PyTorch, Framework::Keras] {
-                for (index, place) in places(&network).iter().enumerate() {
+                for (index, place) in places(&network.nodes()).iter().enumerate() {
                     let parameters = place.stage.layer.parameters(&place.stage.input, "");
                     let mut next = 0.0;
                     let arrays: Vec<Vec<f32>> = parameters

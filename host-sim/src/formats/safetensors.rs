@@ -71,13 +71,13 @@ pub fn read(
         tensors.push(Tensor { name: name.into(), shape: view.shape().to_vec(), values });
     }
 
-    let layers: Vec<_> = places(network).into_iter().enumerate().collect();
-    let (layers, wanted): (Vec<_>, Vec<_>) = layers
-        .into_iter()
-        .filter_map(|(index, place)| {
+    let nodes = network.nodes();
+    let (layers, wanted): (Vec<_>, Vec<_>) = nodes
+        .iter()
+        .zip(places(&nodes))
+        .filter_map(|(node, place)| {
             let entries = framework.entries(&place);
-            let title = format!("layer {}, {}", index + 1, place.stage.layer);
-            (!entries.is_empty()).then_some(((index, place), Wanted { title, entries }))
+            (!entries.is_empty()).then_some(((node, place), Wanted { title: node.title(), entries }))
         })
         .unzip();
     let found = match assign(&wanted, &groups(tensors.iter().map(|tensor| tensor.name.as_str())), &tensors, names) {
@@ -90,10 +90,10 @@ pub fn read(
     problems.or(())?;
 
     let (mut values, mut rows) = (Vec::new(), Vec::new());
-    for (((index, place), wanted), found) in layers.iter().zip(&wanted).zip(&found) {
+    for (((node, place), wanted), found) in layers.iter().zip(&wanted).zip(&found) {
         let arrays: Vec<_> = found.iter().map(|tensor| &tensors[*tensor].values[..]).collect();
         values.extend(framework.read(place, &wanted.entries, &arrays));
-        let parameters = place.stage.layer.parameters(&place.stage.input, &network.stage_name(*index));
+        let parameters = node.parameters();
         rows.extend(wanted.entries.iter().zip(found).map(|(entry, tensor)| Row {
             layer: place.stage.layer.to_string(),
             parameter: parameters[entry.parameter].name.clone(),
@@ -112,11 +112,11 @@ pub fn read(
 pub fn write(model: &Model) -> Result<(Vec<u8>, Vec<Row>), Problems> {
     let network = &model.network;
     let (mut tensors, mut rows) = (Vec::new(), Vec::new());
-    let names = torch::names(network);
-    for (((index, place), arrays), prefix) in places(network).iter().enumerate().zip(model.stages()).zip(names) {
-        let entries = Framework::PyTorch.entries(place);
-        let parameters = place.stage.layer.parameters(&place.stage.input, &network.stage_name(index));
-        let values = Framework::PyTorch.write(place, &entries, arrays);
+    let (nodes, names) = (network.nodes(), torch::names(network));
+    for (((node, place), arrays), prefix) in nodes.iter().zip(places(&nodes)).zip(model.nodes()).zip(names) {
+        let entries = Framework::PyTorch.entries(&place);
+        let parameters = node.parameters();
+        let values = Framework::PyTorch.write(&place, &entries, arrays);
         for (entry, values) in entries.into_iter().zip(values) {
             let name = format!("{prefix}.{}", entry.leaves[0]);
             rows.push(Row {

@@ -1,14 +1,10 @@
 //! A model as Rust: `static` parameters that lie in flash, for `Frozen`, `FrozenPrefix` or `TrainableLast`.
 
-use std::fmt::Write;
-
 use super::Model;
-use crate::network::{Layer, Network};
+use crate::network::{LONGEST_TUPLE, Layer, Stage};
 
 /// Numbers in a line.
 const COLUMNS: usize = 10;
-/// Stages in a tuple.
-const LONGEST_TUPLE: usize = 16;
 
 /// A Rust module: the types `Network`, `Sample` and `Parameters`, the constant `NETWORK` and the static `PARAMETERS`.
 ///
@@ -17,11 +13,18 @@ const LONGEST_TUPLE: usize = 16;
 pub fn write(model: &Model, origin: &str) -> String {
     let network = &model.network;
     let mut names: Vec<_> = network.rust_names();
-    let stages = network.stages();
-    let has = |wanted: &dyn Fn(&Layer) -> bool| stages.iter().any(|stage| wanted(&stage.layer));
+    let nodes = network.nodes();
+    let has = |wanted: &dyn Fn(&Layer) -> bool| nodes.iter().any(|node| wanted(&node.stage.layer));
     names.push("Layer");
     let linear = |layer: &Layer| {
-        matches!(layer, Layer::Dense { .. } | Layer::Conv { .. } | Layer::Depthwise { .. } | Layer::LayerNorm { .. })
+        matches!(
+            layer,
+            Layer::Dense { .. }
+                | Layer::Conv { .. }
+                | Layer::Depthwise { .. }
+                | Layer::LayerNorm { .. }
+                | Layer::PRelu { .. }
+        )
     };
     names.extend(has(&linear).then_some("Linear"));
     names.extend(has(&|layer| matches!(layer, Layer::BatchNorm { .. })).then_some("BatchNormParams"));
@@ -47,41 +50,51 @@ pub fn write(model: &Model, origin: &str) -> String {
         network.rust_value(),
         network.parameter_count(),
     );
-    let parts: Vec<_> = stages
-        .iter()
-        .zip(model.stages())
-        .enumerate()
-        .map(|(index, (stage, arrays))| part(network, index, &stage.layer, arrays))
-        .collect();
-    if parts.len() <= LONGEST_TUPLE {
-        tuple(&mut source, &parts);
-    } else {
-        source.push_str("(\n");
-        for parts in parts.chunks(LONGEST_TUPLE) {
-            tuple(&mut source, parts);
-            source.push_str(",\n");
-        }
-        source.push(')');
-    }
+    let mut arrays = &model.values[..];
+    source.push_str(&tuple_of(network.stages(), &mut arrays));
     source.push_str(";\n");
     source
 }
 
-fn tuple(source: &mut String, parts: &[String]) {
-    source.push_str("(\n");
-    for part in parts {
-        let _ = writeln!(source, "    {part},");
+/// The parameters of stages, as a tuple or a tuple of tuples. Takes their arrays from the front.
+fn tuple_of(stages: &[Stage], arrays: &mut &[Vec<f32>]) -> String {
+    let parts: Vec<_> = stages.iter().map(|stage| part(stage, arrays)).collect();
+    if parts.len() <= LONGEST_TUPLE {
+        return tuple(&parts);
     }
-    source.push(')');
+    tuple(&parts.chunks(LONGEST_TUPLE).map(tuple).collect::<Vec<_>>())
 }
 
-/// The parameters of a stage, as an expression.
-fn part(network: &Network, index: usize, layer: &Layer, arrays: &[Vec<f32>]) -> String {
-    let stage = &network.stages()[index];
+/// The same of a branch or a projection, where one alone is no tuple.
+fn within(stages: &[Stage], arrays: &mut &[Vec<f32>]) -> String {
+    match stages {
+        [stage] => part(stage, arrays),
+        stages => tuple_of(stages, arrays),
+    }
+}
+
+fn tuple(parts: &[String]) -> String {
+    let parts: String = parts.iter().map(|part| format!("    {part},\n")).collect();
+    format!("(\n{parts})")
+}
+
+/// The parameters of a stage, as an expression. Takes their arrays from the front.
+fn part(stage: &Stage, arrays: &mut &[Vec<f32>]) -> String {
+    match stage.parts() {
+        [branch, projection] if !projection.is_empty() => {
+            let branch = within(&branch, arrays);
+            return tuple(&[branch, within(&projection, arrays)]);
+        }
+        [branch, _] if !branch.is_empty() => return within(&branch, arrays),
+        _ => {}
+    }
+    let layer = &stage.layer;
     let parameters = layer.parameters(&stage.input, "");
     if parameters.is_empty() {
         return "()".into();
     }
+    let (own, rest) = arrays.split_at(parameters.len());
+    *arrays = rest;
     let name = match layer {
         Layer::BatchNorm { .. } => "BatchNormParams",
         Layer::Recurrent { .. } => "RecurrentParams",
@@ -89,7 +102,7 @@ fn part(network: &Network, index: usize, layer: &Layer, arrays: &[Vec<f32>]) -> 
     };
     let mut fields: Vec<_> = parameters
         .iter()
-        .zip(arrays)
+        .zip(own)
         .map(|(parameter, values)| (parameter.leaf(), nested(&parameter.axes, values)))
         .collect();
     // Without a bias, its array is there and has no elements.
@@ -99,7 +112,10 @@ fn part(network: &Network, index: usize, layer: &Layer, arrays: &[Vec<f32>]) -> 
             let empty = if rows == 1 { "[]".into() } else { format!("[{}]", vec!["[]"; rows].join(", ")) };
             fields.push(("bias", empty));
         }
-        Layer::Dense { bias: false, .. } | Layer::Conv { bias: false, .. } | Layer::Depthwise { bias: false, .. } => {
+        Layer::Dense { bias: false, .. }
+        | Layer::Conv { bias: false, .. }
+        | Layer::Depthwise { bias: false, .. }
+        | Layer::PRelu { .. } => {
             fields.push(("bias", "[]".into()));
         }
         _ => {}
@@ -124,6 +140,7 @@ fn nested(axes: &[usize], values: &[f32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Network;
 
     #[test]
     fn values_are_written_so_that_they_are_read_as_the_same() {
@@ -135,5 +152,15 @@ mod tests {
             "{source}"
         );
         assert!(source.contains("use backpass::{Dense, Layer, Linear, NoBias, Relu, Vector};"), "{source}");
+    }
+
+    #[test]
+    fn residual_connections_are_tuples_within() {
+        let line = "1 residual(dense(1,bias=no)) residual(tanh dense(1,bias=no) | dense(1,bias=no))";
+        let source = write(&Model::from_flat(Network::from_line(line).unwrap(), &[1.0, 2.0, 3.0]).unwrap(), "a test");
+        let compact: String = source.split_whitespace().collect::<Vec<_>>().join(" ");
+        let of = |value: &str| format!("Linear {{ weight: [[{value}]], bias: [] }}");
+        let expected = format!("= ( {}, ( ( (), (), {}, ), {}, ), );", of("1.0"), of("2.0"), of("3.0"));
+        assert!(compact.contains(&expected), "{source}");
     }
 }

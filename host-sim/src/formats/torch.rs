@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::naming::places;
 use crate::network::window::Window;
 use crate::network::{Activation, Cell, Layer, Network, Padding, Stage};
 
@@ -29,13 +28,29 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 ";
 
+const RESIDUAL: &str = "
+class Residual(nn.Sequential):
+    \"\"\"What a branch gives, and its input.\"\"\"
+
+    def forward(self, x):
+        return super().forward(x) + x
+";
+const RESIDUAL_PROJECTION: &str = "
+class ResidualProjection(nn.Sequential):
+    \"\"\"What a branch and a projection give.\"\"\"
+
+    def forward(self, x):
+        branch, projection = self
+        return branch(x) + projection(x)
+";
+
 /// A Python module that defines `model`, an `nn.Sequential`: it takes `[batch][channel][position]..`, as PyTorch does.
 #[must_use]
 pub fn module(network: &Network) -> String {
-    let stages = network.stages();
+    let nodes = network.nodes();
+    let has = |wanted: &dyn Fn(&Stage) -> bool| nodes.iter().any(|node| wanted(&node.stage));
     let recurrent = |cell: Cell, sequence: bool| {
-        let has = |stage: &Stage| matches!(stage.layer, Layer::Recurrent { cell: c, sequence: s, .. } if c == cell && s == sequence);
-        stages.iter().any(has)
+        has(&|stage| matches!(stage.layer, Layer::Recurrent { cell: c, sequence: s, .. } if c == cell && s == sequence))
     };
     let mut source = format!("\"\"\"{network}\"\"\"\n\nfrom torch import nn\n\n");
     for (sequence, class) in [(false, LAST), (true, STEPS)] {
@@ -53,29 +68,78 @@ pub fn module(network: &Network) -> String {
     }
     let normalises =
         |stage: &Stage| matches!(stage.layer, Layer::LayerNorm { .. }) && !stage.input.positions().is_empty();
-    if stages.iter().any(normalises) {
+    if has(&normalises) {
         let _ = writeln!(source, "{CHANNEL_NORM}");
     }
-    let _ = writeln!(source, "\nmodel = nn.Sequential(");
-    for (index, line) in stages.iter().flat_map(modules).enumerate() {
-        let _ = writeln!(source, "    {line},  # {index}");
+    for (name, class) in [("Residual", RESIDUAL), ("ResidualProjection", RESIDUAL_PROJECTION)] {
+        if has(&|stage| stage.layer.name(&stage.input) == name) {
+            let _ = writeln!(source, "{class}");
+        }
     }
+    source.push_str("\nmodel = nn.Sequential(\n");
+    sequence(&mut source, network.stages(), "", "    ");
     source.push_str(")\n");
     source
 }
 
-/// What the parameters of each stage are called before the dot: the number of its module.
-pub(crate) fn names(network: &Network) -> Vec<String> {
+/// Writes the modules of stages, a line each, with what they are called behind it; `before` stands before the number of each.
+fn sequence(source: &mut String, stages: &[Stage], before: &str, indent: &str) {
     let mut next = 0;
-    let stages = places(network).into_iter().map(|place| {
-        let modules = modules(place.stage);
-        // Padding comes before what has the parameters.
-        let own = modules.iter().position(|module| !module.starts_with("nn.ConstantPad")).unwrap_or(0);
-        let name = (next + own).to_string();
-        next += modules.len();
-        name
-    });
-    stages.collect()
+    let inner = format!("{indent}    ");
+    for stage in stages {
+        let [branch, projection] = stage.parts();
+        if branch.is_empty() {
+            for module in modules(stage) {
+                let _ = writeln!(source, "{indent}{module},  # {before}{next}");
+                next += 1;
+            }
+            continue;
+        }
+        let own = format!("{before}{next}");
+        next += 1;
+        let _ = writeln!(source, "{indent}{}(", stage.layer.name(&stage.input));
+        if projection.is_empty() {
+            sequence(source, &branch, &format!("{own}."), &inner);
+        } else {
+            for (index, part) in [branch, projection].iter().enumerate() {
+                let _ = writeln!(source, "{inner}nn.Sequential(");
+                sequence(source, part, &format!("{own}.{index}."), &format!("{inner}    "));
+                let _ = writeln!(source, "{inner}),  # {own}.{index}");
+            }
+        }
+        let _ = writeln!(source, "{indent}),  # {own}");
+    }
+}
+
+/// What the parameters of each node are called before the dot: the number of its module, behind those that it lies in.
+pub(crate) fn names(network: &Network) -> Vec<String> {
+    let mut names = Vec::new();
+    add_names(&mut names, network.stages(), "");
+    names
+}
+
+fn add_names(names: &mut Vec<String>, stages: &[Stage], before: &str) {
+    let mut next = 0;
+    for stage in stages {
+        let [branch, projection] = stage.parts();
+        let own = format!("{before}{next}");
+        if branch.is_empty() {
+            let modules = modules(stage);
+            // Padding comes before what has the parameters.
+            let padding = modules.iter().position(|module| !module.starts_with("nn.ConstantPad")).unwrap_or(0);
+            names.push(format!("{before}{}", next + padding));
+            next += modules.len();
+            continue;
+        }
+        if projection.is_empty() {
+            add_names(names, &branch, &format!("{own}."));
+        } else {
+            add_names(names, &branch, &format!("{own}.0."));
+            add_names(names, &projection, &format!("{own}.1."));
+        }
+        names.push(own);
+        next += 1;
+    }
 }
 
 const fn prefix(sequence: bool) -> &'static str {
@@ -116,6 +180,10 @@ fn modules(stage: &Stage) -> Vec<String> {
         Layer::GlobalMaxPool => vec![format!("nn.AdaptiveMaxPool{axes}d(1)"), "nn.Flatten()".into()],
         Layer::GlobalAveragePool => vec![format!("nn.AdaptiveAvgPool{axes}d(1)"), "nn.Flatten()".into()],
         Layer::Flatten => vec!["nn.Flatten()".into()],
+        Layer::PRelu { shared: true } => vec!["nn.PReLU()".into()],
+        Layer::PRelu { shared: false } => vec![format!("nn.PReLU({channels})")],
+        // What lies within has modules of its own, and PyTorch needs no copies.
+        Layer::Residual { .. } | Layer::Keep => Vec::new(),
         Layer::Activation(activation) => vec![function(*activation)],
         Layer::Dropout { rate } => vec![format!("nn.Dropout({rate})")],
         Layer::BatchNorm { epsilon } => {
@@ -221,5 +289,20 @@ mod tests {
         let source = module(&network);
         assert!(source.contains("nn.ConstantPad1d((0, 1), 0.0),  # 0\n"), "{source}");
         assert!(source.contains("nn.Linear(4, 2),  # 5\n"), "{source}");
+    }
+
+    #[test]
+    fn residual_connections_are_modules_of_modules() {
+        let line = "2x8 residual(relu conv1d(2,3,padding=0:2)) residual(conv1d(4,3,2,padding=1) tanh | conv1d(4,1,2)) dense(2)";
+        let network = Network::from_line(line).unwrap();
+        // Keep has no module; nodes are: keep, relu, conv1d, sum, conv1d, tanh, conv1d, sum, flatten, dense.
+        let expected = ["0.0", "0.0", "0.2", "0", "1.0.0", "1.0.1", "1.1.0", "1", "2", "3"];
+        assert_eq!(names(&network), expected);
+        let source = module(&network);
+        for words in
+            ["class Residual(", "class ResidualProjection(", "# 0.2\n    ),  # 0\n", "2, 4, 1, stride=2),  # 1.1.0\n"]
+        {
+            assert!(source.contains(words), "{words} in {source}");
+        }
     }
 }

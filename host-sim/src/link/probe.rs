@@ -94,7 +94,9 @@ pub enum ProbeError {
         path: PathBuf,
     },
     /// The program has no log that is set up.
-    #[error("the board's log was not found in its RAM: {source}; does its program run, and does it log with defmt-rtt or rtt-target?")]
+    #[error(
+        "the board's log was not found in its RAM: {source}; does its program run, and does it log with defmt-rtt or rtt-target?"
+    )]
     NoLog {
         /// Why.
         source: RttError,
@@ -107,7 +109,11 @@ fn that_is(wanted: Option<&str>) -> String {
 
 /// What Linux asks for.
 fn rules() -> &'static str {
-    if cfg!(target_os = "linux") { " (on Linux, the rules of probe.rs/docs/getting-started/probe-setup let you use it)" } else { "" }
+    if cfg!(target_os = "linux") {
+        " (on Linux, the rules of probe.rs/docs/getting-started/probe-setup let you use it)"
+    } else {
+        ""
+    }
 }
 
 fn there_are(names: &[String]) -> String {
@@ -137,7 +143,12 @@ impl ProbeLink {
         Self::attach_through(open(settings.probe)?, chip.as_deref(), &program, STARTING)
     }
 
-    fn attach_through(probe: Probe, chip: Option<&str>, program: &Program, patience: Duration) -> Result<Self, ProbeError> {
+    fn attach_through(
+        probe: Probe,
+        chip: Option<&str>,
+        program: &Program,
+        patience: Duration,
+    ) -> Result<Self, ProbeError> {
         let target = chip.map_or(TargetSelector::Auto, TargetSelector::from);
         let mut session = probe
             .attach(target, Permissions::default())
@@ -172,7 +183,8 @@ impl ProbeLink {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut core = self.session.core(0).map_err(io::Error::other)?;
         let channel = self.rtt.up_channel(self.channel);
-        let channel = channel.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "the board's log has no channel"))?;
+        let channel =
+            channel.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "the board's log has no channel"))?;
         match channel.read(&mut core, buffer) {
             Ok(count) => Ok(count),
             Err(RttError::Probe(error)) => Err(io::Error::other(error)),
@@ -213,18 +225,14 @@ fn known(chip: &str) -> Result<String, ProbeError> {
         // Names begin with the family: the shorter the beginning, the more there are.
         let beginnings = (3..=chip.len()).rev().filter_map(|length| chip.get(..length));
         let similar = beginnings.map(|name| registry.search_chips(name)).find(|names| !names.is_empty());
-        ProbeError::Chip {
-            chip: chip.to_owned(),
-            similar: similar.unwrap_or_default().into_iter().take(8).collect(),
-        }
+        ProbeError::Chip { chip: chip.to_owned(), similar: similar.unwrap_or_default().into_iter().take(8).collect() }
     })
 }
 
 /// The probe that is asked for, or the only one.
 fn open(wanted: Option<&str>) -> Result<Probe, ProbeError> {
-    let selector = |words: &str| {
-        words.parse::<DebugProbeSelector>().map_err(|_| ProbeError::Selector { words: words.to_owned() })
-    };
+    let selector =
+        |words: &str| words.parse::<DebugProbeSelector>().map_err(|_| ProbeError::Selector { words: words.to_owned() });
     let selector = wanted.map(selector).transpose()?;
     let probes = Lister::new().list(selector.as_ref());
     match &probes[..] {
@@ -249,7 +257,8 @@ impl Program {
         let wrong = |reason: String| ProbeError::Image { path: path.to_owned(), reason };
         let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let file = object::File::parse(&*bytes).map_err(|error| wrong(format!("no ELF image: {error}")))?;
-        let control_block = file.symbols().find(|symbol| symbol.name() == Ok("_SEGGER_RTT")).map(|symbol| symbol.address());
+        let control_block =
+            file.symbols().find(|symbol| symbol.name() == Ok("_SEGGER_RTT")).map(|symbol| symbol.address());
         // Statics are flashed elsewhere than they lie, and change.
         let is_code = |segment: &object::Segment<'_, '_>| {
             let object::SegmentFlags::Elf { p_flags } = segment.flags() else { return false };

@@ -162,7 +162,11 @@ mod tests {
             }
             let (messages, damaged) = decode(&table, [&bytes[..]]);
             let kept = all.iter().filter(|message| messages.contains(message)).count();
-            assert!(kept + 2 * hits as usize >= all.len(), "{hits} hits, {kept} of {} messages, {damaged} damaged", all.len());
+            assert!(
+                kept + 2 * hits as usize >= all.len(),
+                "{hits} hits, {kept} of {} messages, {damaged} damaged",
+                all.len()
+            );
         }
         // Bytes that are no log at all.
         let noise: Vec<u8> = (0..100_000).map(|_| rng.below(256) as u8).collect();

@@ -93,7 +93,10 @@ impl Metrics {
             }
             "threshold" => self.threshold = value().or(self.threshold),
             "trained" => self.progress = behind.first().and_then(|word| progress(word)).or(self.progress),
-            "saved" if before.is_none_or(|word| *word != "not") && behind.get(1).is_some_and(|word| label(word) == "bytes") => {
+            "saved"
+                if before.is_none_or(|word| *word != "not")
+                    && behind.get(1).is_some_and(|word| label(word) == "bytes") =>
+            {
                 self.saved = count(behind.first());
             }
             "observed:" => self.observed = count(behind.first()),
@@ -168,7 +171,9 @@ mod tests {
 
     #[test]
     fn refusals_are_told_from_their_count() {
-        for message in ["refused: the sample has NaN at 3", "sample 7 refused: loss", "WindowRefused(Input { index: 3 })"] {
+        for message in
+            ["refused: the sample has NaN at 3", "sample 7 refused: loss", "WindowRefused(Input { index: 3 })"]
+        {
             assert!(Metrics::of(message).refused, "{message}");
         }
         let status = Metrics::of("Status { crc32: 12, counters: Counters { observed: 20, refused: 3, damaged: 0 } }");

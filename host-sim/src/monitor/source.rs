@@ -91,7 +91,9 @@ impl std::fmt::Debug for Source<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
             Kind::Live { decoder, .. } => f.debug_struct("Source").field("decoder", decoder).finish_non_exhaustive(),
-            Kind::Replay { entries, .. } => f.debug_struct("Source").field("left", &entries.len()).finish_non_exhaustive(),
+            Kind::Replay { entries, .. } => {
+                f.debug_struct("Source").field("left", &entries.len()).finish_non_exhaustive()
+            }
         }
     }
 }

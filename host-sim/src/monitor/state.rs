@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Confusion, Curve, Metrics, StaticRam};
+use crate::board::Line;
 use crate::log::Level;
 
 /// Messages that are kept.
@@ -23,6 +24,14 @@ pub struct Entry {
     pub level: Option<Level>,
     /// Its words.
     pub text: String,
+}
+
+impl Entry {
+    /// Whether a person wants to read it: the weights that the digits application hands out for a comparison are thousands.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        !matches!(Line::parse(&self.text), Line::Parameters { .. })
+    }
 }
 
 /// Where a board stands, as far as it has said.
@@ -104,10 +113,12 @@ impl State {
         if !metrics.memory.is_empty() {
             self.memory = metrics.memory;
         }
-        if self.log.len() == KEPT {
-            self.log.pop_front();
+        if entry.is_for_people() {
+            if self.log.len() == KEPT {
+                self.log.pop_front();
+            }
+            self.log.push_back(entry);
         }
-        self.log.push_back(entry);
     }
 
     /// Counts a reason. Numbers in it are left out: they differ from one refusal to the next.

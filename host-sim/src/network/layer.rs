@@ -3,42 +3,15 @@
 use std::fmt;
 
 use super::Shape;
+use super::chain::Stage;
+use super::function::{Activation, Cell};
 use super::parameter::{Parameter, Role};
 use super::window::{Arguments, Padding, Window};
 
-/// An activation function, in place of its input or beside it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[allow(missing_docs, reason = "the functions' own names")]
-pub enum Activation {
-    Relu,
-    Relu6,
-    LeakyRelu { slope: f32 },
-    Sigmoid,
-    Tanh,
-    Elu,
-    Selu,
-    Gelu,
-    Silu,
-    Mish,
-    Softplus,
-    Softsign,
-    HardSigmoid,
-    HardSwish,
-    Softmax,
-    LogSoftmax,
-}
-
-/// A recurrent cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the cells' own names")]
-pub enum Cell {
-    Rnn,
-    Gru,
-    Lstm,
-}
-
 /// A layer, without the shapes that follow from its input.
-#[derive(Debug, Clone, Copy, PartialEq)]
+///
+/// What is said of a residual connection is said of the addition alone: its layers are [nodes](super::Node) of their own.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Layer {
     /// Fully connected.
     Dense {
@@ -98,6 +71,11 @@ pub enum Layer {
         /// Added to the variance.
         epsilon: f32,
     },
+    /// The leaky rectifier that learns its slope.
+    PRelu {
+        /// Whether all channels have one slope, or each its own.
+        shared: bool,
+    },
     /// A recurrent layer over a signal.
     Recurrent {
         /// Its arithmetic.
@@ -109,87 +87,15 @@ pub enum Layer {
         /// Whether a bias is added.
         bias: bool,
     },
-}
-
-impl Activation {
-    /// What the learner calls it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Relu => "Relu",
-            Self::Relu6 => "Relu6",
-            Self::LeakyRelu { .. } => "LeakyRelu",
-            Self::Sigmoid => "Sigmoid",
-            Self::Tanh => "Tanh",
-            Self::Elu => "Elu",
-            Self::Selu => "Selu",
-            Self::Gelu => "Gelu",
-            Self::Silu => "Silu",
-            Self::Mish => "Mish",
-            Self::Softplus => "Softplus",
-            Self::Softsign => "Softsign",
-            Self::HardSigmoid => "HardSigmoid",
-            Self::HardSwish => "HardSwish",
-            Self::Softmax => "Softmax",
-            Self::LogSoftmax => "LogSoftmax",
-        }
-    }
-
-    /// All of them, with usual settings.
-    pub const ALL: [Self; 16] = [
-        Self::Relu,
-        Self::Relu6,
-        Self::LeakyRelu { slope: 0.01 },
-        Self::Sigmoid,
-        Self::Tanh,
-        Self::Elu,
-        Self::Selu,
-        Self::Gelu,
-        Self::Silu,
-        Self::Mish,
-        Self::Softplus,
-        Self::Softsign,
-        Self::HardSigmoid,
-        Self::HardSwish,
-        Self::Softmax,
-        Self::LogSoftmax,
-    ];
-
-    /// Whether the output takes the input's own place, so that no tape is needed.
-    const fn in_place(self) -> bool {
-        matches!(self, Self::Relu | Self::Relu6)
-    }
-}
-
-impl Cell {
-    /// What the learner calls it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rnn => "Rnn",
-            Self::Gru => "Gru",
-            Self::Lstm => "Lstm",
-        }
-    }
-
-    /// Gates: rows of weights for each input and hidden unit.
-    #[must_use]
-    pub const fn gates(self) -> usize {
-        match self {
-            Self::Rnn => 1,
-            Self::Gru => 3,
-            Self::Lstm => 4,
-        }
-    }
-
-    /// Rows of the bias: a GRU that resets after the product has one more, as PyTorch's.
-    #[must_use]
-    pub const fn bias_rows(self) -> usize {
-        match self {
-            Self::Rnn => 1,
-            Self::Gru | Self::Lstm => 4,
-        }
-    }
+    /// What a branch gives, added to its input or to a projection of it.
+    Residual {
+        /// The branch.
+        branch: Vec<Self>,
+        /// The projection; empty if the input is added as it is.
+        projection: Vec<Self>,
+    },
+    /// A copy, where the learner's residual connection needs one.
+    Keep,
 }
 
 impl Layer {
@@ -234,9 +140,13 @@ impl Layer {
             }
             Self::GlobalMaxPool | Self::GlobalAveragePool => shape(&[channels]),
             Self::Flatten => shape(&[input.count()]),
-            Self::Activation(_) | Self::Dropout { .. } | Self::BatchNorm { .. } | Self::LayerNorm { .. } => {
-                Ok(input.clone())
-            }
+            Self::Residual { .. } => Stage::new(self.clone(), input).map(|stage| stage.output),
+            Self::Keep
+            | Self::PRelu { .. }
+            | Self::Activation(_)
+            | Self::Dropout { .. }
+            | Self::BatchNorm { .. }
+            | Self::LayerNorm { .. } => Ok(input.clone()),
             Self::Recurrent { hidden, sequence, .. } => match (positions, sequence) {
                 ([steps], true) => shape(&[*steps, *hidden]),
                 ([_], false) => shape(&[*hidden]),
@@ -264,6 +174,7 @@ impl Layer {
             }
             Self::Depthwise { window, bias } => weighted(&kernel(window, &[channels]), bias.then_some(channels)),
             Self::LayerNorm { .. } => weighted(&[channels], Some(channels)),
+            Self::PRelu { shared } => weighted(&[if *shared { 1 } else { channels }], None),
             Self::BatchNorm { .. } => {
                 let statistic = |leaf| Parameter::new(stage, leaf, &[channels], Role::Statistic);
                 let mut parameters: Vec<_> = weighted(&[channels], Some(channels));
@@ -285,7 +196,9 @@ impl Layer {
             | Self::GlobalAveragePool
             | Self::Flatten
             | Self::Activation(_)
-            | Self::Dropout { .. } => Vec::new(),
+            | Self::Dropout { .. }
+            | Self::Residual { .. }
+            | Self::Keep => Vec::new(),
         }
     }
 
@@ -308,7 +221,36 @@ impl Layer {
             Self::Dropout { .. } => "Dropout",
             Self::BatchNorm { .. } => "BatchNorm",
             Self::LayerNorm { .. } => "LayerNorm",
+            Self::PRelu { .. } => "PRelu",
             Self::Recurrent { cell, .. } => cell.name(),
+            Self::Residual { projection, .. } if projection.is_empty() => "Residual",
+            Self::Residual { .. } => "ResidualProjection",
+            Self::Keep => "Keep",
+        }
+    }
+
+    /// Whether it is a weighted sum of its inputs: what a projection must begin with.
+    pub(crate) const fn is_linear(&self) -> bool {
+        matches!(self, Self::Dense { .. } | Self::Conv { .. } | Self::Depthwise { .. })
+    }
+
+    /// The learner's `KEEPS_INPUT`: whether forward leaves the input as it was.
+    pub(crate) const fn keeps_input(&self) -> bool {
+        match self {
+            Self::MaxPool { .. } | Self::GlobalMaxPool | Self::Flatten | Self::Dropout { .. } => false,
+            Self::Activation(function) => {
+                !function.in_place() && !matches!(function, Activation::Sigmoid | Activation::Tanh)
+            }
+            _ => true,
+        }
+    }
+
+    /// The learner's `KEEPS_OUTPUT_GRADIENT`: whether backward leaves the gradient of the output as it was.
+    pub(crate) const fn keeps_output_gradient(&self) -> bool {
+        match self {
+            Self::Flatten | Self::Dropout { .. } => false,
+            Self::Activation(function) => !function.in_place(),
+            _ => true,
         }
     }
 
@@ -316,7 +258,8 @@ impl Layer {
     #[must_use]
     pub fn tape_count(&self, input: &Shape, output: &Shape) -> usize {
         match self {
-            Self::Flatten => 0,
+            // The sum takes the place of the branch's output.
+            Self::Flatten | Self::Residual { .. } => 0,
             Self::Activation(activation) if activation.in_place() => 0,
             Self::Dropout { .. } => 1,
             Self::Recurrent { cell, hidden, .. } => {
@@ -381,10 +324,20 @@ impl fmt::Display for Layer {
             Self::Dropout { rate } => write!(f, "dropout({rate})"),
             Self::BatchNorm { epsilon } => write!(f, "batchnorm({epsilon})"),
             Self::LayerNorm { epsilon } => write!(f, "layernorm({epsilon})"),
+            Self::PRelu { shared } => f.write_str(if *shared { "prelu(shared)" } else { "prelu" }),
             Self::Recurrent { cell, hidden, sequence, bias } => {
                 let sequence = if *sequence { ",sequence" } else { "" };
                 write!(f, "{}({hidden}{sequence}{})", cell.name().to_ascii_lowercase(), no_bias(bias))
             }
+            Self::Residual { branch, projection } => {
+                let words = |layers: &[Self]| layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                write!(f, "residual({}", words(branch))?;
+                if !projection.is_empty() {
+                    write!(f, " | {}", words(projection))?;
+                }
+                f.write_str(")")
+            }
+            Self::Keep => f.write_str("keep"),
         }
     }
 }

@@ -12,19 +12,28 @@
 //! | `globalmaxpool`, `globalaveragepool`, `flatten` | |
 //! | `relu`, `relu6`, `sigmoid`, `tanh`, `elu`, `selu`, `gelu`, `silu`, `mish`, `softplus`, `softsign`, `hardsigmoid`, `hardswish`, `softmax`, `logsoftmax` | |
 //! | `leakyrelu` | slope=0.01 |
+//! | `prelu` | `shared` (one slope, not one a channel) |
 //! | `dropout` | rate=0.5 |
 //! | `batchnorm`, `layernorm` | epsilon=1e-5 |
 //! | `rnn`, `gru`, `lstm` | hidden, `sequence` (each step's state, not the last one's only), `bias=no` |
+//! | `residual` | layers, the branch F: `y = F(x) + x`; or layers, a bar and more layers, the projection P: `y = F(x) + P(x)` |
+//! | `keep` | |
 //!
 //! A kernel, stride or dilation is a number, or `3x1` for 3 rows and 1 column. Padding is `valid` (none), `same`, a number on both
 //! sides, or `1:2` (before and behind). `flatten` before `dense` can be left out.
+//!
+//! Residual connections are written `residual(conv2d(16,3,padding=same) relu conv2d(16,3,padding=same))`, and with a projection
+//! `residual(conv2d(32,3,2,padding=same) relu conv2d(32,3,padding=same) | conv2d(32,1,2))`. They can lie in one another. A projection
+//! begins with a dense layer or a convolution. `keep`, a copy, stands where a branch begins with a layer that works in place, or ends
+//! with one; it can be left out.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::layer::{Activation, Cell, Layer};
+use super::function::{Activation, Cell};
+use super::layer::Layer;
 use super::window::{Padding, Window};
-use super::{Network, NetworkError, Shape};
+use super::{DEEPEST, Network, NetworkError, Shape};
 
 /// A line that is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +75,7 @@ pub enum LineError {
 }
 
 /// The names of all layers.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 18] = [
     "dense",
     "conv1d",
     "conv2d",
@@ -79,9 +88,12 @@ const NAMES: [&str; 15] = [
     "dropout",
     "batchnorm",
     "layernorm",
+    "prelu",
     "rnn",
     "gru",
     "lstm",
+    "residual",
+    "keep",
 ];
 
 impl Network {
@@ -93,8 +105,7 @@ impl Network {
         let mut words = split(line).into_iter();
         let sample = words.next().ok_or(LineError::Empty)?;
         let input = read_shape(&sample).ok_or_else(|| LineError::Shape(sample.clone()))?;
-        let layers: Vec<_> =
-            words.enumerate().map(|(index, word)| read_layer(index + 1, &word)).collect::<Result<_, _>>()?;
+        let layers = read_layers(words, 0)?;
         if layers.is_empty() {
             return Err(LineError::NoLayers(sample));
         }
@@ -117,7 +128,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// The words of a line; spaces between brackets separate nothing.
+/// The words of a line; spaces within brackets separate nothing.
 fn split(line: &str) -> Vec<String> {
     let (mut words, mut word, mut depth) = (Vec::new(), String::new(), 0_usize);
     for character in line.chars().chain([' ']) {
@@ -132,7 +143,6 @@ fn split(line: &str) -> Vec<String> {
                     words.push(std::mem::take(&mut word));
                 }
             }
-            _ if character.is_whitespace() => {}
             _ => word.push(character),
         }
     }
@@ -147,18 +157,57 @@ fn read_shape(word: &str) -> Option<Shape> {
     Shape::new(&[positions, &[*channels]].concat())
 }
 
-fn read_layer(number: usize, word: &str) -> Result<Layer, LineError> {
+fn read_layers(words: impl IntoIterator<Item = String>, depth: usize) -> Result<Vec<Layer>, LineError> {
+    words.into_iter().enumerate().map(|(index, word)| read_layer(index + 1, word.trim(), depth)).collect()
+}
+
+fn read_layer(number: usize, word: &str, depth: usize) -> Result<Layer, LineError> {
     let problem = |problem: String| LineError::Argument { number, word: word.into(), problem };
     let (name, rest) = word.split_once('(').map_or((word, None), |(name, rest)| (name, Some(rest)));
     let inner = match rest {
         None => "",
         Some(rest) => rest.strip_suffix(')').ok_or_else(|| problem("its bracket is not closed".into()))?,
     };
-    let mut arguments = Arguments::new(inner);
-    let layer = arguments.layer(&name.to_ascii_lowercase()).map_err(problem)?;
+    let name = name.to_ascii_lowercase();
+    if name == "residual" {
+        return read_residual(inner, depth).map_err(problem);
+    }
+    let inner: String = inner.chars().filter(|character| !character.is_whitespace()).collect();
+    let mut arguments = Arguments::new(&inner);
+    let layer = arguments.layer(&name).map_err(problem)?;
     let layer = layer.ok_or_else(|| LineError::Unknown { number, word: word.into(), known: known() })?;
     arguments.end().map_err(problem)?;
     Ok(layer)
+}
+
+/// What is between the brackets of a residual connection: a branch, or a branch, a bar and a projection.
+fn read_residual(inner: &str, depth: usize) -> Result<Layer, String> {
+    if depth == DEEPEST {
+        return Err(format!("more than {DEEPEST} residual connections lie in one another"));
+    }
+    let mut open = 0_usize;
+    let is_bar = |character: char| {
+        match character {
+            '(' => open += 1,
+            ')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        character == '|' && open == 0
+    };
+    let parts: Vec<&str> = inner.split(is_bar).collect();
+    let read =
+        |part: &str, name: &str| read_layers(split(part), depth + 1).map_err(|error| format!("in its {name}, {error}"));
+    match parts[..] {
+        [branch] => Ok(Layer::Residual { branch: read(branch, "branch")?, projection: Vec::new() }),
+        [_, projection] if projection.trim().is_empty() => {
+            Err("nothing is behind its bar: leave the bar out, or put a projection there, such as conv2d(16,1,2)"
+                .into())
+        }
+        [branch, projection] => {
+            Ok(Layer::Residual { branch: read(branch, "branch")?, projection: read(projection, "projection")? })
+        }
+        _ => Err("it has more than one bar: a branch, or a branch | a projection".into()),
+    }
 }
 
 fn known() -> String {
@@ -197,12 +246,14 @@ impl<'a> Arguments<'a> {
             "globalmaxpool" => Layer::GlobalMaxPool,
             "globalaveragepool" => Layer::GlobalAveragePool,
             "flatten" => Layer::Flatten,
+            "keep" => Layer::Keep,
             "leakyrelu" => {
                 Layer::Activation(Activation::LeakyRelu { slope: self.number("slope", 0.01, f32::is_finite)? })
             }
             "dropout" => Layer::Dropout { rate: self.number("rate", 0.5, |rate| (0.0..1.0).contains(&rate))? },
             "batchnorm" => Layer::BatchNorm { epsilon: self.number("epsilon", 1e-5, |epsilon| epsilon >= 0.0)? },
             "layernorm" => Layer::LayerNorm { epsilon: self.number("epsilon", 1e-5, |epsilon| epsilon >= 0.0)? },
+            "prelu" => Layer::PRelu { shared: self.flag("shared") },
             "rnn" => self.recurrent(Cell::Rnn)?,
             "gru" => self.recurrent(Cell::Gru)?,
             "lstm" => self.recurrent(Cell::Lstm)?,
@@ -217,9 +268,15 @@ impl<'a> Arguments<'a> {
 
     fn recurrent(&mut self, cell: Cell) -> Result<Layer, String> {
         let hidden = self.count("hidden")?;
-        let sequence = self.positional.get(self.next) == Some(&"sequence");
-        self.next += usize::from(sequence);
+        let sequence = self.flag("sequence");
         Ok(Layer::Recurrent { cell, hidden, sequence, bias: self.bias()? })
+    }
+
+    /// Whether the next argument is this word.
+    fn flag(&mut self, word: &str) -> bool {
+        let is_there = self.positional.get(self.next) == Some(&word);
+        self.next += usize::from(is_there);
+        is_there
     }
 
     fn pool(&mut self) -> Result<Window, String> {
@@ -316,11 +373,46 @@ mod tests {
             "3x100 conv1d(8,5) relu maxpool(2) flatten dense(16) leakyrelu(0.2) dense(4) softmax",
             "3x32x32 conv2d(8,3x1,2,dilation=2,padding=1,bias=no) batchnorm(0.001) depthwise(3,2x1,padding=0:1) averagepool(3,2)",
             "6x50 gru(8,sequence) lstm(4,bias=no) dropout(0.25) layernorm(0.00001) dense(1)",
+            "3x8x8 residual(conv2d(3,3,padding=same) relu conv2d(3,3,padding=same)) residual(conv2d(4,3,2,padding=1) | conv2d(4,1,2))",
+            "8 residual(residual(dense(8)) tanh residual(dense(4) | dense(4)) | dense(6) relu dense(4)) dense(2)",
+            "8 residual(keep relu dense(8) relu keep)",
+            "3x8 conv1d(4,3) prelu flatten dense(2) prelu(shared)",
         ] {
             assert_eq!(Network::from_line(line).unwrap().to_string(), line);
         }
         let spaced = Network::from_line(" 3X100  Conv1d( 8, 5, padding = same ) ReLU dense(4) ").unwrap();
         assert_eq!(spaced.to_string(), "3x100 conv1d(8,5,padding=same) relu flatten dense(4)");
+        let spaced = Network::from_line("4  Residual( relu dense( 4 , bias = no )|dense(4) ) ").unwrap();
+        assert_eq!(spaced.to_string(), "4 residual(keep relu dense(4,bias=no) | dense(4))");
+    }
+
+    #[test]
+    fn what_is_wrong_within_a_residual_connection_is_named() {
+        let message = |line: &str| Network::from_line(line).unwrap_err().to_string();
+        for (line, words) in [
+            ("8 relu residual(dense(8) dens(8))", &["layer 2", "branch", "dens(8)", "no such layer"][..]),
+            ("8 residual(dense(4))", &["branch gives 4", "input is 8", "projection"]),
+            ("8 residual(dense(4) | dense(5))", &["gives 4", "projection gives 5"]),
+            ("8 residual(dense(4) | relu dense(4))", &["projection begins with relu"]),
+            ("8 residual(dense(4) | dense(4) conv1d(2,3))", &["projection", "layer 2", "conv1d(2,3)"]),
+            ("8 residual()", &["no branch"]),
+            ("8 residual(keep)", &["no branch"]),
+            ("8 residual(dense(8) |)", &["behind its bar"]),
+            ("8 residual(dense(8) | dense(8) | dense(8))", &["more than one bar"]),
+            ("8 residual(keep dense(8))", &["leave keep out"]),
+            ("8 keep dense(8)", &["layer 1", "leave keep out"]),
+            ("2x4 flatten residual(dense(8))", &["layer 2", "flattened"]),
+            ("8 residual(dense(8)", &["bracket"]),
+        ] {
+            let message = message(line);
+            assert!(words.iter().all(|word| message.contains(word)), "{line}: {message}");
+        }
+        let deep = |levels: usize| format!("8 {}dense(8){}", "residual(".repeat(levels), ")".repeat(levels));
+        assert!(Network::from_line(&deep(DEEPEST)).is_ok());
+        assert!(message(&deep(DEEPEST + 1)).contains("lie in one another"));
+        assert!(message(&deep(100_000)).contains("lie in one another"));
+        // A flatten of one channel has its values in order everywhere.
+        assert!(Network::from_line("1x8 flatten residual(dense(8))").is_ok());
     }
 
     #[test]
@@ -339,6 +431,7 @@ mod tests {
             "8 dense(3,4)",
             "8 dense(3,bias=maybe)",
             "8 dense(3,stride=2)",
+            "8 prelu(0.25)",
             "8 conv1d(4,3)",
             "3x8 conv2d(4,3)",
             "3x8 conv1d(4)",

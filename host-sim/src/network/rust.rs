@@ -1,6 +1,7 @@
 //! A network as Rust: the type of the learner, and a constant of it.
 
-use super::layer::{Activation, Layer};
+use super::function::Activation;
+use super::layer::Layer;
 use super::window::Window;
 use super::{LONGEST_TUPLE, Network, Shape, Stage};
 
@@ -36,7 +37,15 @@ impl Stage {
                     list([hidden.to_string(), returned.into()], Some("NoBias"))
                 }
             },
-            Layer::GlobalMaxPool
+            Layer::Residual { .. } => {
+                let [branch, projection] = self.parts();
+                let parts = [branch, projection].into_iter().filter(|part| !part.is_empty());
+                list(parts.map(|part| within(&part, Self::rust_type)), None)
+            }
+            Layer::PRelu { shared: true } => list([], Some("Shared")),
+            Layer::PRelu { shared: false }
+            | Layer::Keep
+            | Layer::GlobalMaxPool
             | Layer::GlobalAveragePool
             | Layer::Activation(_)
             | Layer::Dropout { .. }
@@ -51,7 +60,9 @@ impl Stage {
     pub fn rust_value(&self) -> String {
         let name = self.layer.name(&self.input);
         match &self.layer {
-            Layer::Dense { .. } | Layer::MaxPool { .. } | Layer::Recurrent { .. } => format!("{name}::new()"),
+            Layer::Dense { .. } | Layer::MaxPool { .. } | Layer::Recurrent { .. } | Layer::PRelu { .. } => {
+                format!("{name}::new()")
+            }
             Layer::Conv { window, .. } | Layer::Depthwise { window, .. } | Layer::AveragePool { window } => {
                 format!("{name}::new(){}", self.padding(window))
             }
@@ -63,7 +74,15 @@ impl Stage {
             Layer::Dropout { rate } => format!("{name}::new({rate:?})"),
             Layer::BatchNorm { epsilon } => format!("{name} {{ epsilon: {epsilon:?}, ..{name}::new() }}"),
             Layer::LayerNorm { epsilon } => format!("{name} {{ epsilon: {epsilon:?} }}"),
-            Layer::Flatten | Layer::GlobalMaxPool | Layer::GlobalAveragePool | Layer::Activation(_) => name.into(),
+            Layer::Residual { .. } => {
+                let [branch, projection] = self.parts();
+                let parts = [branch, projection].into_iter().filter(|part| !part.is_empty());
+                let parts: Vec<_> = parts.map(|part| within(&part, Self::rust_value)).collect();
+                format!("{name}({})", parts.join(", "))
+            }
+            Layer::Flatten | Layer::Keep | Layer::GlobalMaxPool | Layer::GlobalAveragePool | Layer::Activation(_) => {
+                name.into()
+            }
         }
     }
 
@@ -71,6 +90,7 @@ impl Stage {
     fn names(&self) -> Vec<&'static str> {
         let mut names = vec![self.layer.name(&self.input)];
         match &self.layer {
+            Layer::PRelu { shared: true } => names.push("Shared"),
             Layer::Dense { bias, .. } | Layer::Recurrent { bias, .. } if !bias => names.push("NoBias"),
             Layer::Conv { window, bias, .. } | Layer::Depthwise { window, bias } => {
                 names.extend((!bias).then_some("NoBias"));
@@ -152,13 +172,13 @@ impl Network {
     /// The network's type: `(Dense<32>, Relu, Dense<10>)`.
     #[must_use]
     pub fn rust_type(&self) -> String {
-        self.tuple(Stage::rust_type)
+        tuple_of(&self.stages, Stage::rust_type)
     }
 
     /// A constant expression of that type.
     #[must_use]
     pub fn rust_value(&self) -> String {
-        self.tuple(Stage::rust_value)
+        tuple_of(&self.stages, Stage::rust_value)
     }
 
     /// What `use backpass::{..}` must name for type, value and input, in alphabetical order.
@@ -169,18 +189,27 @@ impl Network {
             2 => "Signal",
             _ => "Image",
         };
-        let mut names: Vec<_> = self.stages.iter().flat_map(Stage::names).chain([input]).collect();
+        let mut names: Vec<_> = self.nodes().iter().flat_map(|node| node.stage.names()).chain([input]).collect();
         names.sort_unstable();
         names.dedup();
         names
     }
+}
 
-    fn tuple(&self, part: impl Fn(&Stage) -> String) -> String {
-        let parts: Vec<_> = self.stages.iter().map(part).collect();
-        if parts.len() <= LONGEST_TUPLE {
-            return tuple(&parts);
-        }
-        tuple(&parts.chunks(LONGEST_TUPLE).map(tuple).collect::<Vec<_>>())
+/// The parts of a tuple, or of a tuple of tuples.
+fn tuple_of(stages: &[Stage], part: impl Fn(&Stage) -> String) -> String {
+    let parts: Vec<_> = stages.iter().map(part).collect();
+    if parts.len() <= LONGEST_TUPLE {
+        return tuple(&parts);
+    }
+    tuple(&parts.chunks(LONGEST_TUPLE).map(tuple).collect::<Vec<_>>())
+}
+
+/// The same of a branch or a projection, where one alone is no tuple.
+fn within(stages: &[Stage], part: impl Fn(&Stage) -> String) -> String {
+    match stages {
+        [stage] => part(stage),
+        stages => tuple_of(stages, part),
     }
 }
 
@@ -211,6 +240,26 @@ mod tests {
         );
         assert_eq!(network.rust_value(), "(Conv1d::new(), Relu, MaxPool::new(), Gru::new(), Flatten, Dense::new())");
         assert_eq!(network.input().rust_type(), "Signal<100, 3>");
+    }
+
+    #[test]
+    fn residual_connections_are_tuples_within() {
+        let line = "3x8x8 residual(relu conv2d(3,1)) residual(conv2d(4,3,2,padding=1) | conv2d(4,1,2) batchnorm)";
+        let network = Network::from_line(line).unwrap();
+        assert_eq!(
+            network.rust_type(),
+            "(Residual<(Keep, Relu, Conv2d<Image<8, 8, 3>, 1>)>, \
+             ResidualProjection<Conv2d<Image<4, 4, 4>, 3, 2>, (Conv2d<Image<4, 4, 4>, 1, 2>, BatchNorm)>)"
+        );
+        assert_eq!(
+            network.rust_value(),
+            "(Residual((Keep, Relu, Conv2d::new())), \
+             ResidualProjection(Conv2d::new().padding(1, 1), (Conv2d::new(), BatchNorm { epsilon: 1e-5, ..BatchNorm::new() })))"
+        );
+        assert_eq!(
+            network.rust_names(),
+            ["BatchNorm", "Conv2d", "Image", "Keep", "Relu", "Residual", "ResidualProjection"]
+        );
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Plan {
         if let Some(rule) = rules.find(|rule| fits(&Choice { rule: *rule, ..choice })) {
             helps.push(format!("--optimizer {rule}"));
         }
-        let layers = self.budget.parts.iter().filter(|part| part.parameters > 0).count();
+        let layers = self.budget.learning();
         let mut lasts = (1..layers).rev().filter(|last| fits(&Choice { train_last: Some(*last), ..choice }));
         if let Some(last) = lasts.next() {
             helps.push(format!("--train-last {last}"));
@@ -273,7 +273,7 @@ impl Plan {
         let stages = self.network.stages();
         let part = |stages: &[crate::network::Stage]| {
             let input = stages.first()?.input.clone();
-            Network::new(input, stages.iter().map(|stage| stage.layer)).ok()
+            Network::new(input, stages.iter().map(|stage| stage.layer.clone())).ok()
         };
         if prefix == 0 { None } else { Some((part(&stages[..prefix])?, part(&stages[prefix..])?)) }
     }
@@ -285,12 +285,12 @@ const LONGEST_FRAME: usize = 1 << 16;
 /// The network without the softmax that cross-entropy has in it.
 fn without_softmax(network: &Network, goal: Goal) -> (Network, bool) {
     let stages = network.stages();
-    let last = stages.last().map(|stage| stage.layer);
+    let last = stages.last().map(|stage| &stage.layer);
     let is_one = matches!(last, Some(Layer::Activation(Activation::Softmax | Activation::LogSoftmax)));
     if goal != Goal::CrossEntropy || !is_one || stages.len() < 2 {
         return (network.clone(), false);
     }
-    let layers = stages.iter().take(stages.len() - 1).map(|stage| stage.layer);
+    let layers = stages.iter().take(stages.len() - 1).map(|stage| stage.layer.clone());
     // A beginning of a network is one.
     Network::new(network.input().clone(), layers).map_or_else(|_| (network.clone(), false), |shorter| (shorter, true))
 }

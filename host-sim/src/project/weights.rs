@@ -2,28 +2,35 @@
 
 use backpass::{Initialization, Rng};
 
-use crate::network::{Layer, Network, Parameter, Role, Stage};
+use crate::network::{Layer, Network, Node, Parameter, Role, Stage};
 
 /// Weights that are drawn as a learner draws them: a fixed random body, until trained ones are imported.
 #[must_use]
 pub fn random(network: &Network, seed: u64) -> Vec<Vec<f32>> {
     let mut rng = Rng::new(seed);
-    let stages = network.stages();
-    let drawn = stages.iter().enumerate().flat_map(|(index, stage)| {
-        let initialization = initialization(stages, index);
-        let parameters = stage.layer.parameters(&stage.input, "");
-        parameters.iter().map(|parameter| draw(parameter, stage, initialization, &mut rng)).collect::<Vec<_>>()
+    let nodes = network.nodes();
+    let drawn = nodes.iter().enumerate().flat_map(|(index, node)| {
+        let initialization = initialization(&nodes, index);
+        let parameters = node.parameters();
+        parameters.iter().map(|parameter| draw(parameter, &node.stage, initialization, &mut rng)).collect::<Vec<_>>()
     });
     drawn.collect()
 }
 
 /// He before a ReLU, Glorot before anything else.
-fn initialization(stages: &[Stage], index: usize) -> Initialization {
-    let behind = stages[index + 1..].iter().find(|stage| {
-        matches!(stage.layer, Layer::Activation(_) | Layer::Dense { .. } | Layer::Conv { .. } | Layer::Recurrent { .. })
+fn initialization(nodes: &[Node], index: usize) -> Initialization {
+    let behind = nodes[index + 1..].iter().map(|node| &node.stage).find(|stage| {
+        matches!(
+            stage.layer,
+            Layer::Activation(_)
+                | Layer::PRelu { .. }
+                | Layer::Dense { .. }
+                | Layer::Conv { .. }
+                | Layer::Recurrent { .. }
+        )
     });
     match behind.map(|stage| stage.layer.name(&stage.input)) {
-        Some("Relu" | "Relu6" | "LeakyRelu") => Initialization::He { slope: 0.0 },
+        Some("Relu" | "Relu6" | "LeakyRelu" | "PRelu") => Initialization::He { slope: 0.0 },
         _ => Initialization::Glorot,
     }
 }
@@ -41,6 +48,7 @@ fn draw(parameter: &Parameter, stage: &Stage, initialization: Initialization, rn
         (Layer::Recurrent { hidden, .. }, Role::Weight, _) => {
             Initialization::Glorot.fill(&mut values, parameter.axes[0], *hidden, rng);
         }
+        (Layer::PRelu { .. }, ..) => values.fill(0.25),
         // Each channel by itself.
         (Layer::Depthwise { .. }, Role::Weight, _) => {
             let kernel = values.len() / outs;

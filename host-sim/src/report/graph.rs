@@ -12,6 +12,8 @@ pub(super) struct Column<'a> {
     pub(super) weights: Option<&'a Vec<f64>>,
     /// Whether each value comes from the one in its place.
     pub(super) one_to_one: bool,
+    /// The columns that it is computed from.
+    pub(super) takes: Vec<usize>,
 }
 
 /// All of them, from left to right.
@@ -24,6 +26,8 @@ const RADIUS: f64 = 24.0;
 const GAP: f64 = 60.0;
 const SPACING: f64 = 190.0;
 const TOP: f64 = 46.0;
+/// Between the ways beneath the columns.
+const STEP: f64 = 14.0;
 
 /// A longer vector is drawn with its first and last values.
 const MOST_CIRCLES: usize = 9;
@@ -108,17 +112,43 @@ impl Picture<'_> {
         let height = self.columns.iter().map(Column::height).fold(0.0, f64::max) + TOP + 10.0;
         let width = self.columns.len() as f64 * SPACING;
         let mut drawn = String::new();
-        for (index, pair) in self.columns.windows(2).enumerate() {
+        for (index, pair) in self.columns.windows(2).enumerate().filter(|(index, pair)| pair[1].takes.contains(index)) {
             drawn += &edges(&pair[0], &pair[1], index, height);
+        }
+        let past = self.past();
+        let levels = past.iter().map(|(_, level)| level + 1).max().unwrap_or(0);
+        for ([from, to], level) in past {
+            let [start, end] = [from, to].map(|at| TOP + (height - TOP + self.columns[at].height()) / 2.0);
+            let (left, right, below) = (centre(from) + 8.0, centre(to) - 8.0, height + (level as f64 + 0.5) * STEP);
+            drawn += &format!(
+                "<path class=\"past\" d=\"M {left} {start:.1} V {below} H {right} V {end:.1} m -5 7 l 5 -7 l 5 7\"/>"
+            );
         }
         for (index, column) in self.columns.iter().enumerate() {
             drawn += &nodes(column, index, height);
         }
+        let height = height + levels as f64 * STEP;
         format!(
             "<svg class=\"network\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
              height=\"{height}\">{drawn}</svg>",
             self.label
         )
+    }
+
+    /// The ways from one column to another that is not the next, and how far beneath the columns each lies: below those within.
+    fn past(&self) -> Vec<([usize; 2], usize)> {
+        let far = |(to, column): (usize, &Column<'_>)| -> Vec<[usize; 2]> {
+            column.takes.iter().filter(|from| **from + 1 != to).map(|from| [*from, to]).collect()
+        };
+        let mut ways: Vec<[usize; 2]> = self.columns.iter().enumerate().flat_map(far).collect();
+        ways.sort_by_key(|[from, to]| to - from);
+        let mut past: Vec<([usize; 2], usize)> = Vec::new();
+        for [from, to] in ways {
+            let crossed = past.iter().filter(|([start, end], _)| *start < to && from < *end);
+            let level = crossed.map(|(_, level)| level + 1).max().unwrap_or(0);
+            past.push(([from, to], level));
+        }
+        past
     }
 }
 

@@ -40,15 +40,17 @@ impl Explanation {
 
     /// The network, from left to right, by its values or by its gradients.
     fn picture(&self, gradients: bool) -> String {
+        let sample_gradient = self.sample_gradient();
         let (nodes, edges) = if gradients { ("dL/dy", "dL/dw") } else { ("y", "w") };
         let mut columns = Vec::new();
         if let Some(first) = self.stages.first() {
             columns.push(Column {
                 title: "sample".into(),
                 axes: &first.input_axes,
-                values: if gradients { &first.dx } else { &first.x },
+                values: if gradients { &sample_gradient } else { &self.setup.input },
                 weights: None,
                 one_to_one: false,
+                takes: Vec::new(),
             });
         }
         columns.extend(self.stages.iter().map(|stage| Column {
@@ -57,6 +59,8 @@ impl Explanation {
             values: if gradients { &stage.dy } else { &stage.y },
             weights: dense(stage).map(|weight| if gradients { &weight.gradient } else { &weight.before }),
             one_to_one: stage.parameters.is_empty() && stage.x.len() == stage.y.len(),
+            // The sample is the first column.
+            takes: stage.takes.iter().map(|place| place.map_or(0, |place| place + 1)).collect(),
         }));
         let note = format!(
             "<p class=\"note\">Circles: {nodes}. Lines: {edges}. Blue is positive, orange negative; the stronger, the larger among its \
@@ -130,9 +134,12 @@ mod tests {
 
     #[test]
     fn the_page_is_complete_and_refers_to_nothing_outside() {
-        for line in
-            ["2 dense(3) tanh dense(2)", "2x9x9 conv2d(3,3) relu maxpool(2) dense(40) dense(2)", "3x9 gru(4) dense(2)"]
-        {
+        for line in [
+            "2 dense(3) tanh dense(2)",
+            "2x9x9 conv2d(3,3) relu maxpool(2) dense(40) dense(2)",
+            "3x9 gru(4) dense(2)",
+            "2x9 residual(conv1d(2,3,padding=same)) dense(2)",
+        ] {
             let page = page(line);
             assert_eq!(page.matches("<svg").count(), 2, "{line}");
             for reference in ["http://", "https://", "src=", "href=", "url(", "<script", "NaN", "inf\""] {
@@ -151,5 +158,15 @@ mod tests {
         // Twice 2 + 3 + 3 + 2 circles; twice 6 + 3 + 6 lines.
         assert_eq!(page.matches("<circle").count(), 20);
         assert_eq!(page.matches("<line").count(), 30);
+    }
+
+    #[test]
+    fn what_goes_past_a_branch_is_drawn_beneath_it() {
+        // Lines of the branch, from it to the sum, and of the layer behind: twice 4 + 2 + 4; what goes past: one way.
+        let drawn = page("2 residual(dense(2)) dense(2)");
+        assert_eq!((drawn.matches("<line").count(), drawn.matches("class=\"past\"").count()), (20, 2));
+        // Of a projection, from its input to it and, behind the branch, from the branch to the sum.
+        let drawn = page("2 residual(dense(3) | dense(3)) dense(2)");
+        assert_eq!((drawn.matches("<line").count(), drawn.matches("class=\"past\"").count()), (2 * (6 + 3 + 6), 4));
     }
 }

@@ -30,6 +30,15 @@ pub(crate) mod named;
 #[path = "../../data/formats/norm.rs"]
 pub(crate) mod norm;
 #[rustfmt::skip]
+#[path = "../../data/formats/prelu.rs"]
+pub(crate) mod prelu;
+#[rustfmt::skip]
+#[path = "../../data/formats/residual.rs"]
+pub(crate) mod residual;
+#[rustfmt::skip]
+#[path = "../../data/formats/residual_batch_norm.rs"]
+pub(crate) mod residual_batch_norm;
+#[rustfmt::skip]
 #[path = "../../data/formats/rnn.rs"]
 pub(crate) mod rnn;
 #[rustfmt::skip]

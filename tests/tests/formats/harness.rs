@@ -3,14 +3,22 @@
 use std::fs;
 use std::path::PathBuf;
 
+use ::safetensors::SafeTensors;
 use backpass::checkpoint::{Image, Store};
 use backpass::{Frozen, Inference, Layer, Learner, MeanSquaredError, Memory, Params, Sgd, Tensor};
-use backpass_sim::formats::{Imported, Model, Problems, checkpoint, onnx};
-use backpass_sim::network::Rule;
-use safetensors::SafeTensors;
+use backpass_sim::formats::{Framework, Imported, Model, Problems, checkpoint, onnx, safetensors};
+use backpass_sim::network::{Network, Rule};
 
 /// Rounding alone, in f32 on both sides.
 pub(crate) const TOLERANCE: f32 = 1e-5;
+
+/// The network of `residual.safetensors`, and what its layers are called there.
+pub(crate) const RESIDUAL: &str = "2x8x6 conv2d(3,3,padding=1) relu \
+     residual(conv2d(3,3,padding=1,bias=no) batchnorm relu conv2d(3,3,padding=1,bias=no) batchnorm) relu \
+     residual(conv2d(4,3,2,padding=1,bias=no) batchnorm relu conv2d(4,3,padding=1,bias=no) batchnorm \
+     | conv2d(4,1,2,bias=no) batchnorm) relu globalaveragepool dense(3)";
+pub(crate) const RESIDUAL_NAMES: &str = "conv block1.conv1 block1.bn1 block1.conv2 block1.bn2 block2.conv1 block2.bn1 block2.conv2 \
+                                         block2.bn2 block2.shortcut.0 block2.shortcut.1 fc";
 
 pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/formats").join(name)
@@ -18,6 +26,15 @@ pub(crate) fn path(name: &str) -> PathBuf {
 
 pub(crate) fn file(name: &str) -> Vec<u8> {
     fs::read(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+pub(crate) fn read_residual(names: Option<&[String]>) -> Result<Imported, Problems> {
+    let network = Network::from_line(RESIDUAL).unwrap();
+    safetensors::read(&file("residual.safetensors"), &network, Framework::PyTorch, names)
+}
+
+pub(crate) fn residual_names() -> Vec<String> {
+    RESIDUAL_NAMES.split_whitespace().map(str::to_string).collect()
 }
 
 pub(crate) fn read_onnx(name: &str) -> Result<Imported, Problems> {

@@ -14,14 +14,15 @@ use std::process::Command;
 use ::safetensors::{Dtype, View};
 use backpass::{
     AveragePool, Bias, Conv1d, Conv2d, CrossEntropy, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten, GlobalMaxPool,
-    Gru, Image, Layer, LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, Memory, Params, Relu, Rng, Rnn,
-    Sequence, Sgd, Signal, Tensor,
+    Gru, Image, Keep, Layer, LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, Memory, PRelu, Params, Relu,
+    Residual, ResidualProjection, Rng, Rnn, Sequence, Sgd, Shared, Sigmoid, Signal, Tanh, Tensor, Vector,
 };
+use backpass_app::mlperf_tiny::{Photo, ResNet8};
 use backpass_sim::formats::{Model, onnx, safetensors, torch};
 use backpass_sim::network::Network;
 
 use super::generated;
-use super::harness::{file, flat, predictions, read_onnx};
+use super::harness::{file, flat, predictions, read_onnx, read_residual, residual_names};
 
 /// Floats of a shape.
 struct Floats(Vec<usize>, Vec<f32>);
@@ -95,6 +96,38 @@ where
     export(folder, name, network, &model);
 }
 
+/// Residual connections of vectors, signals and images, in one another and with copies at their ends, and a whole residual network.
+fn residual_networks(folder: &Path) {
+    type Inner = Residual<(Keep, Relu, Dense<6>, Sigmoid)>;
+    type Nested = (
+        Residual<(Dense<6>, Inner, Tanh, Dense<5>)>,
+        ResidualProjection<(Dense<4>, Relu, Keep), (Dense<6>, Inner, Dense<4>)>,
+    );
+    let line = "5 residual(dense(6) residual(relu dense(6) sigmoid) tanh dense(5)) \
+                residual(dense(4) relu | dense(6) residual(relu dense(6) sigmoid) dense(4))";
+    learned::<Nested, Vector<5>>(folder, "nested", line, Nested::default());
+    // Slopes behind a flatten are in the order of the channels.
+    type Slopes = (PRelu, Residual<(DepthwiseConv1d<Signal<8, 3>, 3>, PRelu<Shared>)>, Flatten<24>, PRelu, Dense<3>);
+    let line = "3x8 prelu residual(depthwise(3,padding=same) prelu(shared)) flatten prelu dense(3)";
+    learned::<Slopes, Signal<8, 3>>(folder, "slopes", line, Slopes::default());
+    type Signals = (
+        Conv1d<Signal<11, 4>, 3, 2>,
+        Residual<(LayerNorm, Gru<4, Sequence>)>,
+        ResidualProjection<(AveragePool<Signal<9, 4>, 3, 1>, Conv1d<Signal<9, 2>, 1>), Conv1d<Signal<9, 2>, 3>>,
+        Flatten<18>,
+        Dense<3>,
+    );
+    let line = "3x22 conv1d(4,3,2,padding=same) residual(layernorm gru(4,sequence)) \
+                residual(averagepool(3,1) conv1d(2,1) | conv1d(2,3)) dense(3)";
+    learned::<Signals, Signal<22, 3>>(folder, "residual_signals", line, Signals::default());
+    // The padding of strides is not the same on both sides: a module of its own within the branch.
+    let line = "3x32x32 conv2d(16,3,padding=same) relu residual(conv2d(16,3,padding=same) relu conv2d(16,3,padding=same)) relu \
+                residual(conv2d(32,3,2,padding=same) relu conv2d(32,3,padding=same) | conv2d(32,1,2)) relu \
+                residual(conv2d(64,3,2,padding=same) relu conv2d(64,3,padding=same) | conv2d(64,1,2)) relu \
+                globalaveragepool dense(10)";
+    learned::<ResNet8, Photo>(folder, "resnet8", line, ResNet8::default());
+}
+
 #[test]
 #[ignore = "needs Python with torch, onnx, onnxruntime and safetensors: BACKPASS_PYTHON=.. and --ignored"]
 fn exported_models_predict_the_same_in_onnx_runtime_and_pytorch() {
@@ -119,6 +152,9 @@ fn exported_models_predict_the_same_in_onnx_runtime_and_pytorch() {
         rnn: model("rnn_legacy.onnx"),
         activations: model("activations.onnx"),
         norm: model("norm.onnx"),
+        prelu: model("prelu.onnx"),
+        residual: model("residual.onnx"),
+        residual_batch_norm: read_residual(Some(&residual_names())).unwrap().model,
         image_batch_norm: values(
             "image.safetensors",
             "2x8x9 conv2d(4,3x2,2,padding=1,bias=no) batchnorm(0.001) relu6 depthwise(3,padding=1) relu averagepool(2) dense(3) softmax",
@@ -174,6 +210,8 @@ fn exported_models_predict_the_same_in_onnx_runtime_and_pytorch() {
     let network: Causal =
         (Conv1d::new().padding(4), Relu, DepthwiseConv1d::new(), MaxPool::new(), Flatten, Dense::new());
     learned::<Causal, Signal<16, 3>>(folder, "causal", line, network);
+
+    residual_networks(folder);
 
     let python = std::env::var("BACKPASS_PYTHON").unwrap_or_else(|_| "python3".into());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/formats.py");

@@ -5,7 +5,10 @@ use backpass_sim::formats::{Framework, Imported, Model, safetensors, source};
 use backpass_sim::network::Network;
 
 use super::generated;
-use super::harness::{TOLERANCE, bits, difference, file, flat, frozen_predictions, predictions, read_onnx, samples};
+use super::harness::{
+    TOLERANCE, bits, difference, file, flat, frozen_predictions, predictions, read_onnx, read_residual, residual_names,
+    samples,
+};
 
 fn read_safetensors(name: &str, line: &str, framework: Framework) -> Imported {
     let network = Network::from_line(line).unwrap();
@@ -97,6 +100,14 @@ model!(
     "5 dense(8) layernorm relu dropout(0.25) dense(2)"
 );
 
+model!(
+    slopes_that_are_learned,
+    "prelu",
+    prelu,
+    ["prelu.onnx", "prelu_legacy.onnx"],
+    "2x8 conv1d(3,3) prelu flatten dense(4) prelu(shared) dense(2)"
+);
+
 #[test]
 fn an_image_with_its_batch_normalisation_folded() {
     for name in ["image.onnx", "image_legacy.onnx"] {
@@ -112,6 +123,51 @@ fn an_image_with_its_batch_normalisation_folded() {
     let imported = read_onnx("image.onnx").unwrap();
     let (network, params) = (generated::image::NETWORK, &generated::image::PARAMETERS);
     agrees::<_, generated::image::Sample>("image", &imported, "image.onnx", network, params, source!("image"));
+}
+
+#[test]
+fn a_residual_network_with_its_batch_normalisation_folded() {
+    let line = "2x8x6 conv2d(3,3,padding=1) relu residual(conv2d(3,3,padding=1) relu conv2d(3,3,padding=1)) relu \
+                residual(conv2d(4,3,2,padding=1) relu conv2d(4,3,padding=1) | conv2d(4,1,2)) relu globalaveragepool dense(3)";
+    for name in ["residual.onnx", "residual_legacy.onnx"] {
+        let imported = read_onnx(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(imported.model.network().to_string(), line, "{name}");
+        let expected = samples::<generated::residual::Sample>("residual");
+        let inputs: Vec<_> = expected.iter().map(|(input, _)| *input).collect();
+        let found = predictions(generated::residual::NETWORK, &imported.model, &inputs);
+        assert!(difference(&found, &expected) <= TOLERANCE, "{name}");
+    }
+    let imported = read_onnx("residual.onnx").unwrap();
+    let (network, params) = (generated::residual::NETWORK, &generated::residual::PARAMETERS);
+    agrees::<_, generated::residual::Sample>(
+        "residual",
+        &imported,
+        "residual.onnx",
+        network,
+        params,
+        source!("residual"),
+    );
+}
+
+#[test]
+fn a_residual_network_with_its_running_statistics() {
+    // Three normalisations of one block have the same shapes, and names of a user's own.
+    let open = read_residual(None).unwrap_err().to_string();
+    assert!(open.contains("block2.bn1") && open.contains("layer 5 (4.0.1)") && open.contains("--names"), "{open}");
+    let imported = read_residual(Some(&residual_names())).unwrap();
+    let (network, params) = (generated::residual_batch_norm::NETWORK, &generated::residual_batch_norm::PARAMETERS);
+    agrees::<_, generated::residual_batch_norm::Sample>(
+        "residual",
+        &imported,
+        "residual.safetensors",
+        network,
+        params,
+        source!("residual_batch_norm"),
+    );
+    // Written with names in the order of the layers, it needs none.
+    let (file, _) = safetensors::write(&imported.model).unwrap();
+    let back = safetensors::read(&file, imported.model.network(), Framework::PyTorch, None).unwrap();
+    assert_eq!(bits(&back.model.flat()), bits(&imported.model.flat()));
 }
 
 #[test]

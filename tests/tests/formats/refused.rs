@@ -113,8 +113,8 @@ fn operators_and_attributes_that_are_not_supported_are_told_at_once() {
         let is_told = problems.list().iter().any(|problem| words.iter().all(|word| problem.contains(word)));
         assert!(is_told, "{words:?} in {problems}");
     }
-    let problems = read_onnx("residual.onnx").unwrap_err();
-    assert!(problems.to_string().contains("gate") && problems.to_string().contains("sum"), "{problems}");
+    let problems = read_onnx("branches.onnx").unwrap_err();
+    assert!(problems.to_string().contains("gate") && problems.to_string().contains("product"), "{problems}");
 }
 
 #[test]

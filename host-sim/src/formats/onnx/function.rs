@@ -29,7 +29,6 @@ pub(crate) fn apply(node: &Node, inputs: &[Option<Vec<f64>>]) -> Option<Vec<f64>
     match node.op.as_str() {
         "Relu" => each(&|x| x.max(0.0)),
         "LeakyRelu" => each(&|x| if x < 0.0 { alpha(0.01) * x } else { x }),
-        "PRelu" => both(&|x, slope| if x < 0.0 { slope * x } else { x }),
         "Elu" => each(&|x| elu(x, alpha(1.0))),
         "Celu" => each(&|x| x.max(0.0) + (alpha(1.0) * (x / alpha(1.0)).exp_m1()).min(0.0)),
         "Selu" => each(&|x| float("gamma", SELU_SCALE) * elu(x, alpha(SELU_ALPHA))),
@@ -80,10 +79,9 @@ pub(crate) fn apply(node: &Node, inputs: &[Option<Vec<f64>>]) -> Option<Vec<f64>
 }
 
 /// The operators that [`apply`] knows.
-pub(crate) const OPERATORS: [&str; 36] = [
+pub(crate) const OPERATORS: [&str; 35] = [
     "Relu",
     "LeakyRelu",
-    "PRelu",
     "Elu",
     "Celu",
     "Selu",

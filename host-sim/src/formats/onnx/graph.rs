@@ -134,6 +134,20 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// The nodes whose inputs depend on the sample for more than its shape.
+    pub(crate) fn depends(&self) -> HashSet<usize> {
+        let (mut values, mut nodes) = (HashSet::from([&self.input]), HashSet::new());
+        for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.op != "Shape") {
+            if node.inputs.iter().any(|input| values.contains(input)) {
+                values.extend(&node.outputs);
+                nodes.insert(index);
+            }
+        }
+        nodes
+    }
+}
+
 fn dims(input: &proto::ValueInfo) -> Vec<Option<usize>> {
     let shape = input.of.as_ref().and_then(|of| of.tensor.as_ref()).and_then(|tensor| tensor.shape.as_ref());
     let lengths = shape.map_or(&[][..], |shape| &shape.dim[..]).iter().map(|dim| match dim.length {

@@ -34,6 +34,7 @@ impl Walk<'_> {
             "ReduceMean" | "ReduceMax" => self.reduce(node)?,
             "BatchNormalization" => self.batch_norm(node)?,
             "LayerNormalization" => self.layer_norm(node)?,
+            "PRelu" => self.prelu(node)?,
             "Softmax" | "LogSoftmax" => self.softmax(node)?,
             "Flatten" => {
                 let at = node.int("axis", 1);
@@ -379,6 +380,24 @@ impl Walk<'_> {
         }
         let epsilon = node.float("epsilon").unwrap_or(1e-5);
         self.push(node, Layer::LayerNorm { epsilon }, arrays, used)
+    }
+
+    /// One slope, or one a channel along the axis of the channels.
+    fn prelu(&mut self, node: &Node) -> Result<(), Halt> {
+        let (shape, values) = self.floats(node, 1, "slope")?;
+        let tensor = node.input(1).unwrap_or_default().to_string();
+        if values.len() == 1 {
+            let used = Used { parameter: 0, tensor, shape };
+            return self.push(node, Layer::PRelu { shared: true }, vec![values], vec![used]);
+        }
+        if !self.is_along_channels(&shape) {
+            let (shape, lengths) = (text(&shape), text(&self.lengths()));
+            return Err(
+                self.refuse(node, format!("its slope is {shape} for {lengths}: expected one, or one a channel"))
+            );
+        }
+        let (values, used) = self.per_channel(node, 1, "slope", 0)?;
+        self.push(node, Layer::PRelu { shared: false }, vec![values], vec![used])
     }
 
     fn softmax(&mut self, node: &Node) -> Result<(), Halt> {

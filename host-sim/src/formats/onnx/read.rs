@@ -9,7 +9,7 @@ use super::walk::{Axis, Walk};
 use crate::network::Shape;
 
 /// The operators that become layers, or that exporters put between them, beside those of formulas.
-const OPERATORS: [&str; 32] = [
+const OPERATORS: [&str; 33] = [
     "Identity",
     "Cast",
     "Dropout",
@@ -24,6 +24,7 @@ const OPERATORS: [&str; 32] = [
     "ReduceMax",
     "BatchNormalization",
     "LayerNormalization",
+    "PRelu",
     "Softmax",
     "LogSoftmax",
     "Flatten",

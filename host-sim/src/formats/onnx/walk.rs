@@ -6,9 +6,8 @@ use super::super::tensor::shape_text;
 use super::super::{Imported, Model, Problems, Row};
 use super::constant::{Constant, Data};
 use super::fold::fold;
-use super::function::{self, Function, POINTS, apply, recognise};
 use super::graph::{Graph, Node};
-use crate::network::{Layer, Network, Shape};
+use crate::network::{Layer, Network, Node as NetworkNode, Shape, Stage};
 
 /// What an axis of a tensor in the file is in the learner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub(crate) enum Axis {
 }
 
 /// The signal or image that a vector was made of, and the order in which its axes went.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Flat {
     pub(crate) shape: Shape,
     pub(crate) order: Vec<Axis>,
@@ -53,8 +52,18 @@ pub(crate) struct Walk<'g> {
     unknown: HashMap<String, String>,
     /// The value where the way has come to.
     pub(crate) current: String,
-    passed: HashSet<String>,
-    done: HashSet<usize>,
+    pub(crate) passed: HashSet<String>,
+    pub(crate) done: HashSet<usize>,
+    /// The lengths of the axes of the values that the way has come to.
+    known: HashMap<String, Vec<usize>>,
+    /// The nodes whose inputs depend on the sample.
+    depends: HashSet<usize>,
+    /// Where the way leads along one branch of several: the nodes of that branch, and the value at its end.
+    pub(crate) branch: Option<(HashSet<usize>, String)>,
+    /// In how many residual connections it is.
+    pub(crate) depth: usize,
+    /// The last node that it came to.
+    reached: usize,
     pub(crate) batch: usize,
     /// What the axes of that value are.
     pub(crate) axes: Vec<Axis>,
@@ -81,6 +90,11 @@ impl<'g> Walk<'g> {
             current: graph.input.clone(),
             passed: HashSet::new(),
             done: HashSet::new(),
+            known: HashMap::new(),
+            depends: graph.depends(),
+            branch: None,
+            depth: 0,
+            reached: 0,
             batch,
             axes,
             shape,
@@ -96,10 +110,8 @@ impl<'g> Walk<'g> {
     /// Goes to the output. Beside the problems: how far it came, and whether the axes were as they should be.
     pub(crate) fn run(mut self) -> Result<Imported, ((usize, bool), Problems)> {
         let start = self.shape.clone();
-        for index in 0..self.graph.nodes.len() {
-            if !self.done.contains(&index) && self.step(index).is_err() {
-                return Err(((index, !self.misread), self.problems));
-            }
+        if self.follow(None).is_err() {
+            return Err(((self.reached, !self.misread), self.problems));
         }
         let end = self.graph.nodes.len();
         match self.finish(start) {
@@ -108,28 +120,54 @@ impl<'g> Walk<'g> {
         }
     }
 
+    /// Goes on from node to node, until it comes to a value.
+    pub(crate) fn follow(&mut self, end: Option<&str>) -> Result<(), Halt> {
+        for index in 0..self.graph.nodes.len() {
+            if end == Some(&self.current) {
+                break;
+            }
+            if !self.is_beside(index) {
+                self.reached = self.reached.max(index);
+                self.step(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a node has been taken, or belongs to another branch.
+    pub(crate) fn is_beside(&self, index: usize) -> bool {
+        let is_others =
+            |(nodes, _): &(HashSet<usize>, String)| self.depends.contains(&index) && !nodes.contains(&index);
+        self.done.contains(&index) || self.branch.as_ref().is_some_and(is_others)
+    }
+
     fn step(&mut self, index: usize) -> Result<(), Halt> {
         let graph = self.graph;
         let node = &graph.nodes[index];
+        self.known.insert(self.current.clone(), self.lengths());
+        if node.op == "Shape"
+            && let Some(lengths) = node.input(0).and_then(|input| self.known.get(input))
+        {
+            let shape = Constant::ints(lengths.iter().map(|length| *length as i64).collect());
+            self.constants.extend(node.outputs.first().map(|output| (output.clone(), shape)));
+            return Ok(());
+        }
         let takes = |name: &str| node.inputs.iter().any(|input| input == name);
         if !takes(&self.current) {
             if let Some(name) = node.inputs.iter().find(|input| self.passed.contains(*input)) {
-                return Err(self.branch(&name.clone()));
+                return Err(self.refuse_branch(&name.clone()));
             }
             self.compute(node);
-            return Ok(());
-        }
-        if node.op == "Shape" {
-            let lengths = self.lengths().into_iter().map(|length| length as i64).collect();
-            let shape = Constant::ints(lengths);
-            self.constants.extend(node.outputs.first().map(|output| (output.clone(), shape)));
             return Ok(());
         }
         if self.bias(node)? || self.elementwise(index)? {
             return Ok(());
         }
+        if self.residual()? {
+            return Ok(());
+        }
         if self.consumers(&self.current).count() > 1 {
-            return Err(self.branch(&self.current.clone()));
+            return Err(self.refuse_branch(&self.current.clone()));
         }
         let output = self.operator(node)?;
         self.advance(output);
@@ -137,9 +175,10 @@ impl<'g> Walk<'g> {
     }
 
     /// The nodes that use a value for more than its shape.
-    fn consumers(&self, name: &str) -> impl Iterator<Item = usize> {
+    pub(crate) fn consumers(&self, name: &str) -> impl Iterator<Item = usize> {
         let uses = |node: &Node| node.op != "Shape" && node.inputs.iter().any(|input| input == name);
-        let nodes = self.graph.nodes.iter().enumerate().filter(move |(_, node)| uses(node));
+        let is_one = |(index, node): &(usize, &Node)| uses(node) && !self.is_beside(*index);
+        let nodes = self.graph.nodes.iter().enumerate().filter(is_one);
         nodes.map(|(index, _)| index).collect::<Vec<_>>().into_iter()
     }
 
@@ -149,7 +188,7 @@ impl<'g> Walk<'g> {
     }
 
     /// Computes a node of constants.
-    fn compute(&mut self, node: &Node) {
+    pub(crate) fn compute(&mut self, node: &Node) {
         let inputs: Option<Vec<_>> = node
             .inputs
             .iter()
@@ -161,11 +200,12 @@ impl<'g> Walk<'g> {
         }
     }
 
-    fn branch(&mut self, name: &str) -> Halt {
+    pub(crate) fn refuse_branch(&mut self, name: &str) -> Halt {
         let users: Vec<_> = self.consumers(name).map(|index| self.graph.nodes[index].title.as_str()).collect();
         let users = users.join(", ");
         self.problem(format!(
-            "the value `{name}` goes to several nodes ({users}): branches and residual connections cannot be imported"
+            "the value `{name}` goes to several nodes ({users}): branches can be imported only as residual connections, in which an Add \
+             brings two of them together again"
         ));
         Halt
     }
@@ -229,14 +269,14 @@ impl<'g> Walk<'g> {
         arrays: Vec<Vec<f32>>,
         used: Vec<Used>,
     ) -> Result<(), Halt> {
-        let output = match layer.output(&self.shape) {
-            Ok(output) => output,
+        let Stage { layer, input, output } = match Stage::new(layer, &self.shape) {
+            Ok(stage) => stage,
             Err(problem) => return Err(self.refuse(node, problem)),
         };
         if self.padding.is_some() {
             return Err(self.refuse(node, "padding by a node of its own is possible only before a convolution"));
         }
-        let input = std::mem::replace(&mut self.shape, output);
+        self.shape = output;
         self.open_bias = false;
         if !matches!(
             layer,
@@ -245,6 +285,7 @@ impl<'g> Walk<'g> {
                 | Layer::Dropout { .. }
                 | Layer::BatchNorm { .. }
                 | Layer::LayerNorm { .. }
+                | Layer::PRelu { .. }
         ) {
             self.flat = None;
         }
@@ -261,13 +302,7 @@ impl<'g> Walk<'g> {
         let Some(Constant { shape, data: Data::Floats(values) }) = self.constants.get(&other).cloned() else {
             return Ok(false);
         };
-        let lengths = self.lengths();
-        let from_end = |index: usize| lengths.len().checked_sub(index + 1);
-        let is_bias = shape.iter().rev().enumerate().all(|(index, length)| match from_end(index) {
-            Some(at) if self.axes[at] == Axis::Channel => *length == lengths[at],
-            _ => *length == 1,
-        });
-        if !is_bias || values.len() != self.shape.channels() {
+        if !self.is_along_channels(&shape) || values.len() != self.shape.channels() {
             return Ok(false);
         }
         if let Some(Taken { layer, arrays, used, .. }) = self.taken.last_mut() {
@@ -283,79 +318,22 @@ impl<'g> Walk<'g> {
         Ok(true)
     }
 
+    /// Whether an array that is broadcast to the current value, from the last axis on, lies along its channels.
+    pub(crate) fn is_along_channels(&self, shape: &[usize]) -> bool {
+        let lengths = self.lengths();
+        let from_end = |index: usize| lengths.len().checked_sub(index + 1);
+        shape.iter().rev().enumerate().all(|(index, length)| match from_end(index) {
+            Some(at) if self.axes[at] == Axis::Channel => *length == lengths[at],
+            _ => *length == 1,
+        })
+    }
+
     /// The only output of a node.
     pub(crate) fn output(&mut self, node: &Node) -> Result<String, Halt> {
         match node.outputs.first().filter(|name| !name.is_empty()) {
             Some(name) => Ok(name.clone()),
             None => Err(self.refuse(node, "it has no output")),
         }
-    }
-
-    /// Takes as many nodes as make an activation, from this one on.
-    fn elementwise(&mut self, first: usize) -> Result<bool, Halt> {
-        let graph = self.graph;
-        if !function::OPERATORS.contains(&graph.nodes[first].op.as_str()) {
-            return Ok(false);
-        }
-        let mut values = HashMap::from([(self.current.clone(), POINTS.to_vec())]);
-        let mut region = Vec::new();
-        for (index, node) in graph.nodes.iter().enumerate().skip(first) {
-            if !node.inputs.iter().any(|input| values.contains_key(input)) {
-                if !node.inputs.iter().any(|input| self.passed.contains(input)) {
-                    self.compute(node);
-                }
-                continue;
-            }
-            if node.op == "Shape" {
-                continue;
-            }
-            let inputs: Vec<_> = node.inputs.iter().map(|input| self.operand(input, &values)).collect();
-            let Some(result) = apply(node, &inputs) else { break };
-            let output = self.output(node)?;
-            values.insert(output.clone(), result);
-            region.push(index);
-            let is_open = |name: &String| {
-                *name != output
-                    && (graph.outputs.contains(name) || self.consumers(name).any(|user| !region.contains(&user)))
-            };
-            if values.keys().any(is_open) {
-                continue;
-            }
-            if let Some(function) = values.get(&output).and_then(|values| recognise(values)) {
-                if let Function::Activation(activation) = function {
-                    self.push(node, Layer::Activation(activation), Vec::new(), Vec::new())?;
-                }
-                self.done.extend(region);
-                self.advance(output);
-                return Ok(true);
-            }
-        }
-        let open = values.keys().find(|name| self.consumers(name).count() > 1).cloned();
-        let titles: Vec<_> = region.iter().map(|index| graph.nodes[*index].title.as_str()).collect();
-        match (open, &region[..]) {
-            (Some(name), [] | [_]) => Err(self.branch(&name)),
-            (_, []) => Err(self.refuse(&graph.nodes[first], "its other input must be a single number that is known")),
-            (_, [one]) => {
-                let node = &graph.nodes[*one];
-                let settings = node.settings();
-                let settings = if settings.is_empty() { String::new() } else { format!(" ({settings})") };
-                let _ = self.refuse(node, format!("no activation of the learner{settings}"));
-                // The shape is known all the same: what comes behind it can be told too.
-                let output = self.output(node)?;
-                self.advance(output);
-                Ok(true)
-            }
-            _ => {
-                self.problem(format!("{}: what they compute is no activation of the learner", titles.join(", ")));
-                Err(Halt)
-            }
-        }
-    }
-
-    /// The values of an input of an elementwise node: known, or one number everywhere.
-    fn operand(&self, name: &str, values: &HashMap<String, Vec<f64>>) -> Option<Vec<f64>> {
-        let number = || self.constants.get(name).and_then(Constant::scalar).map(|value| vec![value; POINTS.len()]);
-        values.get(name).cloned().or_else(number)
     }
 
     fn finish(mut self, input: Shape) -> Result<Imported, Problems> {
@@ -374,19 +352,24 @@ impl<'g> Walk<'g> {
                 flat.shape
             )
         }));
-        let layers: Vec<_> = self.taken.iter().map(|taken| taken.layer).collect();
+        let layers: Vec<_> = self.taken.iter().map(|taken| taken.layer.clone()).collect();
         if layers.is_empty() {
             self.problem("there is no layer in it".into());
         }
         self.problems.clone().or(())?;
         let network = Network::new(input, layers).map_err(|error| error.to_string())?;
+        let nodes = network.nodes();
+        let of_node = |node: &NetworkNode| -> Vec<_> {
+            node.parameters().into_iter().map(|parameter| (node.label(), parameter)).collect()
+        };
+        let parameters: Vec<_> = nodes.iter().flat_map(of_node).collect();
         let (mut values, mut rows) = (Vec::new(), Vec::new());
-        for (index, taken) in self.taken.into_iter().enumerate() {
-            let parameters = taken.layer.parameters(&taken.input, &network.stage_name(index));
+        for taken in self.taken {
+            let own = parameters.get(values.len()..).unwrap_or_default();
             rows.extend(taken.used.into_iter().filter_map(|used| {
-                let parameter = parameters.get(used.parameter)?;
+                let (layer, parameter) = own.get(used.parameter)?;
                 Some(Row {
-                    layer: taken.layer.to_string(),
+                    layer: layer.clone(),
                     parameter: parameter.name.clone(),
                     axes: parameter.axes.clone(),
                     tensor: used.tensor,

@@ -12,7 +12,7 @@ use super::proto::{
     self, ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, Dimension, FLOAT, INT64, Length, Node, Tensor,
 };
 use crate::network::window::Window;
-use crate::network::{Activation, Cell, Layer, Shape};
+use crate::network::{self, Activation, Cell, Layer, Shape, Value};
 
 /// The version of the operators, and of the format that came with it.
 const OPERATOR_SET: i64 = 17;
@@ -26,8 +26,19 @@ pub fn write(model: &Model) -> (Vec<u8>, Vec<Row>) {
     graph.graph.name = "backpass".into();
     graph.graph.doc_string = network.to_string();
     graph.graph.input.push(value("input", network.input()));
-    for ((index, place), arrays) in places(network).iter().enumerate().zip(model.stages()) {
-        graph.stage(place, &network.stage_name(index), index, arrays);
+    let nodes = network.nodes();
+    let mut values: Vec<String> = Vec::new();
+    for ((node, place), arrays) in nodes.iter().zip(places(&nodes)).zip(model.nodes()) {
+        let name = |value| match value {
+            Value::Sample => "input",
+            Value::Node(index) => &values[index],
+        };
+        graph.current = name(node.input).into();
+        match node.shortcut {
+            Some(shortcut) => graph.then("Add", &[name(shortcut)], vec![]),
+            None => graph.layer(node, &place, arrays),
+        }
+        values.push(graph.current.clone());
     }
     // The last value is the output, whatever it was called.
     let last = std::mem::take(&mut graph.current);
@@ -136,18 +147,23 @@ impl Builder {
         name
     }
 
-    fn stage(&mut self, place: &Place<'_>, name: &str, index: usize, arrays: &[Vec<f32>]) {
-        let (layer, input) = (&place.stage.layer, &place.stage.input);
+    fn layer(&mut self, node: &network::Node, place: &Place<'_>, arrays: &[Vec<f32>]) {
+        let (layer, input) = (&node.stage.layer, &node.stage.input);
         if let Layer::Recurrent { cell, hidden, sequence, .. } = *layer {
-            self.recurrent(place, name, (cell, hidden, sequence), arrays);
+            self.recurrent(node, (cell, hidden, sequence), arrays);
             return;
         }
         let entries = Framework::PyTorch.entries(place);
-        let parameters = layer.parameters(input, name);
+        let parameters = node.parameters();
         let values = Framework::PyTorch.write(place, &entries, arrays);
         let mut names = Vec::new();
         for (entry, values) in entries.iter().zip(&values) {
-            let tensor = format!("{index}.{}", entry.leaves[0]);
+            let tensor = format!("{}.{}", node.name(), entry.leaves[0]);
+            let mut entry = entry.clone();
+            // Slopes stand over the channels, before the positions.
+            if layer == &(Layer::PRelu { shared: false }) {
+                entry.shape.extend(input.positions().iter().map(|_| 1));
+            }
             self.floats(&tensor, &entry.shape, values);
             self.rows.push(Row {
                 layer: layer.to_string(),
@@ -179,9 +195,10 @@ impl Builder {
                 self.then("Flatten", &[], vec![int("axis", 1)]);
             }
             Layer::Flatten => self.then("Flatten", &[], vec![int("axis", 1)]),
+            Layer::PRelu { .. } => self.then("PRelu", &names, vec![]),
             Layer::Activation(activation) => self.activation(*activation),
             Layer::Dropout { rate } => {
-                let ratio = format!("{index}.ratio");
+                let ratio = format!("{}.ratio", node.name());
                 self.floats(&ratio, &[], &[*rate]);
                 self.then("Dropout", &[&ratio], vec![]);
             }
@@ -199,7 +216,8 @@ impl Builder {
                     self.then("Transpose", &[], vec![ints("perm", order)]);
                 }
             }
-            Layer::Recurrent { .. } => {}
+            // Nothing is to be done for a copy.
+            Layer::Recurrent { .. } | Layer::Residual { .. } | Layer::Keep => {}
         }
     }
 
@@ -247,17 +265,11 @@ impl Builder {
         }
     }
 
-    fn recurrent(
-        &mut self,
-        place: &Place<'_>,
-        name: &str,
-        (cell, hidden, sequence): (Cell, usize, bool),
-        arrays: &[Vec<f32>],
-    ) {
-        let (layer, channels) = (&place.stage.layer, place.stage.input.channels());
+    fn recurrent(&mut self, node: &network::Node, (cell, hidden, sequence): (Cell, usize, bool), arrays: &[Vec<f32>]) {
+        let (layer, channels) = (&node.stage.layer, node.stage.input.channels());
         let rows = cell.gates() * hidden;
         let mut names = Vec::new();
-        for (parameter, values) in layer.parameters(&place.stage.input, name).into_iter().zip(arrays) {
+        for (parameter, values) in node.parameters().into_iter().zip(arrays) {
             let from = if names.is_empty() { channels } else { hidden };
             let (shape, values) = if parameter.leaf() == "bias" {
                 (vec![1, 2 * rows], recurrent::split(cell, gates(cell), hidden, values).concat())
@@ -339,6 +351,12 @@ mod tests {
              hardsigmoid dense(3) softplus dense(3) softsign dense(3) elu dense(3) selu dense(3) sigmoid dense(1)",
             "1x28x28 conv2d(2,5) flatten dense(2)",
             "4x1 conv1d(3,1) lstm(2) dense(1)",
+            "2x5x6 conv2d(3,2) prelu depthwise(2) prelu(shared) flatten prelu dense(4) prelu(shared) dense(3) prelu dense(1) prelu",
+            "3x8x8 conv2d(4,3,padding=1) relu residual(conv2d(4,3,padding=1) batchnorm relu conv2d(4,3,padding=1) batchnorm) relu \
+             residual(conv2d(6,3,2,padding=1) relu conv2d(6,3,padding=1) | conv2d(6,1,2) batchnorm) relu globalaveragepool dense(2)",
+            "8 residual(dense(8)) residual(residual(relu dense(8) relu) tanh residual(dense(4) silu | dense(4)) | dense(6) relu dense(4)) \
+             residual(gelu dense(4))",
+            "3x9 residual(gru(3,sequence) layernorm dropout(0.5)) residual(averagepool(3,1) conv1d(3,1) | conv1d(3,3)) dense(2)",
         ];
         for line in lines {
             let model = model(line);

@@ -51,7 +51,14 @@ fn elf(segments: &[(u32, &[u8], u32)], control_block: Option<u32>) -> tempfile::
     for (address, bytes, flags) in segments {
         let (offset, size) = (contents + body.len(), bytes.len());
         let place = [word(offset), address.to_le_bytes(), address.to_le_bytes()];
-        headers.extend_from_slice(&[[word(1)].as_flattened(), place.as_flattened(), [word(size), word(size), flags.to_le_bytes(), word(4)].as_flattened()].concat());
+        headers.extend_from_slice(
+            &[
+                [word(1)].as_flattened(),
+                place.as_flattened(),
+                [word(size), word(size), flags.to_le_bytes(), word(4)].as_flattened(),
+            ]
+            .concat(),
+        );
         sections.extend(section(1, 2, *address, offset, size, 0, 0));
         body.extend_from_slice(bytes);
     }

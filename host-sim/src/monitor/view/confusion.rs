@@ -32,13 +32,18 @@ pub(super) fn lines(confusion: &Confusion, area: Rect) -> Vec<Line<'static>> {
     }
     let mut wrong: Vec<(u64, &str, &str)> = Vec::new();
     for (class, row) in labels.iter().zip(&rows) {
-        wrong.extend(labels.iter().zip(row).filter(|(predicted, count)| *predicted != class && **count > 0).map(
-            |(predicted, count)| (*count, class.as_str(), predicted.as_str()),
-        ));
+        wrong.extend(
+            labels
+                .iter()
+                .zip(row)
+                .filter(|(predicted, count)| *predicted != class && **count > 0)
+                .map(|(predicted, count)| (*count, class.as_str(), predicted.as_str())),
+        );
     }
     wrong.sort_by_key(|(count, ..)| std::cmp::Reverse(*count));
     let room = usize::from(area.height).saturating_sub(1);
-    let line = |(count, class, predicted): (u64, &str, &str)| Line::raw(format!("{class} taken for {predicted}: {count}"));
+    let line =
+        |(count, class, predicted): (u64, &str, &str)| Line::raw(format!("{class} taken for {predicted}: {count}"));
     [sum].into_iter().chain(wrong.into_iter().take(room).map(line)).collect()
 }
 

@@ -141,7 +141,8 @@ fn draw_curves(
     // Nearly all losses are above 0, and then so is the axis.
     let least = if all.clone().all(|value| value >= 0.0) { least.max(0.0) } else { least };
     let vertical = if is_percent { [0.0, 100.0] } else { [least, largest] };
-    let chart = Chart::new(datasets).x_axis(time_axis(state.seconds, area)).y_axis(axis(vertical)).legend_position(None);
+    let chart =
+        Chart::new(datasets).x_axis(time_axis(state.seconds, area)).y_axis(axis(vertical)).legend_position(None);
     frame.render_widget(chart.block(Block::bordered().title(Line::from(title))), area);
 }
 

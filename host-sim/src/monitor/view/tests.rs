@@ -12,7 +12,10 @@ fn state(messages: impl IntoIterator<Item = (Level, String)>) -> State {
 /// A board that learns four gestures.
 fn gestures() -> State {
     let begin = [
-        (Level::Info, "RAM { parameters: 3000, gradients: 3000, moments: 6000, activations: 1200, replay: 9000 }".to_owned()),
+        (
+            Level::Info,
+            "RAM { parameters: 3000, gradients: 3000, moments: 6000, activations: 1200, replay: 9000 }".to_owned(),
+        ),
         (Level::Warn, "refused: the sample has NaN at 7".to_owned()),
     ];
     let lessons = (0..60_u32).map(|index| {
@@ -62,18 +65,17 @@ fn a_board_that_says_nothing() {
 fn small_terminals_have_the_figures() {
     let mut state = gestures();
     state.damaged = 3;
-    for (columns, rows, parts) in [
-        (50, 14, &["loss", "accuracy", "class 3, 87", "refused"][..]),
-        (20, 5, &["loss", "accuracy"]),
-        (1, 1, &[]),
-    ] {
+    for (columns, rows, parts) in
+        [(50, 14, &["loss", "accuracy", "class 3, 87", "refused"][..]), (20, 5, &["loss", "accuracy"]), (1, 1, &[])]
+    {
         assert_has(&text(&state, columns, rows), parts);
     }
 }
 
 #[test]
 fn many_classes_are_told_by_their_mistakes() {
-    let classes = (0..40_u32).map(|class| (Level::Info, format!("class {class} taken for {}", (class + class % 2) % 40)));
+    let classes =
+        (0..40_u32).map(|class| (Level::Info, format!("class {class} taken for {}", (class + class % 2) % 40)));
     let text = text(&state(classes), 80, 24);
     assert_has(&text, &["50.0 % of all 40 were right", "1 taken for 2: 1"]);
 }

@@ -163,6 +163,29 @@ pub(super) fn backward(function: Activation, stage: &Stage, x: &[f64], step: &St
     (dx, Vec::new(), jacobian(function, step, channels))
 }
 
+/// `y = x` if `x > 0`, else `a x`, with a slope `a` a channel or one for all.
+pub(super) fn prelu(params: &[Vec<f64>], x: &[f64]) -> Step {
+    let slopes = params[0].iter().cycle();
+    Step {
+        y: x.iter().zip(slopes).map(|(x, slope)| if *x > 0.0 { *x } else { slope * x }).collect(),
+        kept: Vec::new(),
+        branches: x.iter().filter_map(|x| branch(Activation::Relu, *x)).collect(),
+    }
+}
+
+/// `dL/da = Σ x dL/dy` over the elements that are not positive.
+pub(super) fn prelu_backward(stage: &Stage, params: &[Vec<f64>], x: &[f64], dy: &[f64]) -> Gradients {
+    let count = params[0].len();
+    let mut gradient = vec![0.0; count];
+    for (at, (x, dy)) in x.iter().zip(dy).enumerate().filter(|(_, (x, _))| **x <= 0.0) {
+        gradient[at % count] += x * dy;
+    }
+    let slopes: Vec<f64> =
+        x.iter().zip(params[0].iter().cycle()).map(|(x, slope)| if *x > 0.0 { 1.0 } else { *slope }).collect();
+    let dx = slopes.iter().zip(dy).map(|(slope, dy)| slope * dy).collect();
+    (dx, vec![gradient], vec![Named::new("dy/dx", stage.input.axes(), slopes)])
+}
+
 /// The matrix of local derivatives, `dy[i]/dx[j]`, of the first position.
 fn jacobian(function: Activation, step: &Step, channels: usize) -> Vec<Named> {
     let y = &step.y[..channels];

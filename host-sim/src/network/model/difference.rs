@@ -22,46 +22,46 @@ pub struct Difference {
 }
 
 impl Model {
-    /// The loss's difference with respect to value `at` of parameter `parameter` of stage `stage` (counted within the stage).
+    /// The loss's difference with respect to value `at` of parameter `parameter` of node `node` (counted within the node).
     #[must_use]
     pub fn parameter_difference(
         &mut self,
-        [stage, parameter, at]: [usize; 3],
+        [node, parameter, at]: [usize; 3],
         trace: &Trace,
         loss: Loss,
         target: &Target,
         pass: Pass,
     ) -> Difference {
-        let index = self.range(stage).start + parameter;
+        let index = self.range(node).start + parameter;
         let value = self.values[index][at];
         let h = STEP * value.abs().max(1.0);
-        let x = trace.input(stage).to_vec();
+        let x = trace.value(self.nodes[node].input).to_vec();
         let sides = [value - h, value + h].map(|moved| {
             self.values[index][at] = moved;
-            self.forward_from(stage, &x, pass)
+            self.forward_from(node, &x, trace, pass)
         });
         self.values[index][at] = value;
-        difference(&trace.steps[stage..], &sides, h, |y| loss.value(y, target))
+        difference(&trace.steps[node..], &sides, h, |y| loss.value(y, target))
     }
 
-    /// The loss's difference with respect to value `at` of what stage `stage` takes.
+    /// The loss's difference with respect to value `at` of what node `node` takes, were it moved for that node alone.
     #[must_use]
     pub fn input_difference(
         &self,
-        [stage, at]: [usize; 2],
+        [node, at]: [usize; 2],
         trace: &Trace,
         loss: Loss,
         target: &Target,
         pass: Pass,
     ) -> Difference {
-        let x = trace.input(stage);
+        let x = trace.value(self.nodes[node].input);
         let h = STEP * x[at].abs().max(1.0);
         let sides = [-h, h].map(|by| {
             let mut x = x.to_vec();
             x[at] += by;
-            self.forward_from(stage, &x, pass)
+            self.forward_from(node, &x, trace, pass)
         });
-        difference(&trace.steps[stage..], &sides, h, |y| loss.value(y, target))
+        difference(&trace.steps[node..], &sides, h, |y| loss.value(y, target))
     }
 }
 

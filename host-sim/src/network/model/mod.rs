@@ -36,19 +36,20 @@ pub use difference::{Difference, STEP};
 pub use loss::{Loss, Target, TargetError};
 pub use optimizer::Optimizer;
 
-use super::{LONGEST_TUPLE, Layer, Network, Parameter, Stage};
+use super::{Layer, Network, Node, Parameter, Stage, Value};
 use linear::Tap;
 
 /// A network with parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     network: Network,
+    nodes: Vec<Node>,
     parameters: Vec<Parameter>,
     values: Vec<Vec<f64>>,
     places: Vec<Place>,
 }
 
-/// What a stage has.
+/// What a node has.
 #[derive(Debug, Clone, PartialEq)]
 struct Place {
     /// Its first parameter.
@@ -76,7 +77,7 @@ impl Named {
     }
 }
 
-/// A stage's forward pass.
+/// A node's forward pass.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Step {
     /// The output.
@@ -92,7 +93,7 @@ pub struct Step {
 pub struct Trace {
     /// The sample.
     pub input: Vec<f64>,
-    /// The stages.
+    /// The nodes.
     pub steps: Vec<Step>,
 }
 
@@ -103,19 +104,22 @@ impl Trace {
         self.steps.last().map_or(&self.input, |step| &step.y)
     }
 
-    /// What stage `index` takes.
+    /// A value of it.
     #[must_use]
-    pub fn input(&self, index: usize) -> &[f64] {
-        index.checked_sub(1).map_or(&self.input, |before| &self.steps[before].y)
+    pub fn value(&self, value: Value) -> &[f64] {
+        match value {
+            Value::Sample => &self.input,
+            Value::Node(index) => &self.steps[index].y,
+        }
     }
 }
 
-/// A stage's backward pass.
+/// A node's backward pass.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BackwardStep {
     /// dL/dy.
     pub dy: Vec<f64>,
-    /// dL/dx.
+    /// dL/dx, as far as it comes from here: where a value goes to several nodes, its gradient is the sum of theirs.
     pub dx: Vec<f64>,
     /// dL/dw of each of its parameters; of a statistic, what the sample changes it by.
     pub parameters: Vec<Vec<f64>>,
@@ -126,7 +130,7 @@ pub struct BackwardStep {
 /// A backward pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backward {
-    /// The stages, from the first.
+    /// The nodes, from the first.
     pub steps: Vec<BackwardStep>,
 }
 
@@ -141,33 +145,31 @@ impl Model {
     /// The network with the weights that [`Learner::initialize`](backpass::Learner::initialize) draws from this seed.
     #[must_use]
     pub fn new(network: Network, seed: u64) -> Self {
-        let parameters = network.parameters();
+        let (nodes, parameters) = (network.nodes(), network.parameters());
         let mut first = 0;
-        let places = network.stages().iter().enumerate().map(|(index, stage)| {
-            let count = stage.layer.parameters(&stage.input, &network.stage_name(index)).len();
-            let place = Place { first, count, taps: linear::taps(stage) };
+        let places = nodes.iter().map(|node| {
+            let count = node.parameters().len();
+            let place = Place { first, count, taps: linear::taps(&node.stage) };
             first += count;
             place
         });
         let places = places.collect();
         let values = parameters.iter().map(|parameter| vec![0.0; parameter.count()]).collect();
-        let mut model = Self { network, parameters, values, places };
-        model.initialize(seed);
+        let mut model = Self { network, nodes, parameters, values, places };
+        initialize::network(&mut model, &mut Rng::new(seed));
         model
-    }
-
-    fn initialize(&mut self, seed: u64) {
-        let (mut rng, mut after) = (Rng::new(seed), backpass::Initialization::Glorot);
-        for (stage, place) in self.network.stages().iter().zip(&self.places).rev() {
-            initialize::fill(stage, &mut self.values[place.first..place.first + place.count], after, &mut rng);
-            after = initialize::before(&stage.layer, after);
-        }
     }
 
     /// The network.
     #[must_use]
     pub const fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Its layers by themselves.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
     /// Names and shapes of the parameters.
@@ -187,7 +189,7 @@ impl Model {
         &mut self.values
     }
 
-    /// Which of [`parameters`](Self::parameters) belong to stage `index`.
+    /// Which of [`parameters`](Self::parameters) belong to node `index`.
     #[must_use]
     pub fn range(&self, index: usize) -> std::ops::Range<usize> {
         let place = &self.places[index];
@@ -201,22 +203,33 @@ impl Model {
     #[must_use]
     pub fn forward(&self, input: &[f64], pass: Pass) -> Trace {
         assert_eq!(input.len(), self.network.input().count(), "the sample's length is the network's");
-        Trace { input: input.to_vec(), steps: self.forward_from(0, input, pass) }
+        let mut trace = Trace { input: input.to_vec(), steps: Vec::new() };
+        trace.steps = self.forward_from(0, input, &trace, pass);
+        trace
     }
 
-    /// The stages from `first` on, whose input is `x`.
+    /// The nodes from `first` on, where that one takes `x` and the values before it are those of a trace.
     #[must_use]
-    pub fn forward_from(&self, first: usize, x: &[f64], pass: Pass) -> Vec<Step> {
+    pub fn forward_from(&self, first: usize, x: &[f64], before: &Trace, pass: Pass) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
-        for index in first..self.places.len() {
-            let step = self.stage_forward(index, steps.last().map_or(x, |step| &step.y), pass);
+        for index in first..self.nodes.len() {
+            let value = |value: Value| match value {
+                Value::Node(index) if index >= first => &steps[index - first].y,
+                value => before.value(value),
+            };
+            let node = &self.nodes[index];
+            let x = if index == first { x } else { value(node.input) };
+            let step = match node.shortcut {
+                Some(shortcut) => residual(node, x, value(shortcut)),
+                None => self.node_forward(index, x, pass),
+            };
             steps.push(step);
         }
         steps
     }
 
-    fn stage_forward(&self, index: usize, x: &[f64], pass: Pass) -> Step {
-        let (stage, place) = (&self.network.stages()[index], &self.places[index]);
+    fn node_forward(&self, index: usize, x: &[f64], pass: Pass) -> Step {
+        let (stage, place) = (&self.nodes[index].stage, &self.places[index]);
         let params = &self.values[self.range(index)];
         match &stage.layer {
             Layer::Dense { .. } => linear::dense(params, x),
@@ -224,42 +237,50 @@ impl Model {
             Layer::Depthwise { .. } => linear::depthwise(stage, &place.taps, params, x),
             Layer::MaxPool { .. } | Layer::GlobalMaxPool => pool::max(stage, &place.taps, x),
             Layer::AveragePool { .. } | Layer::GlobalAveragePool => pool::average(stage, &place.taps, x),
-            Layer::Flatten => Step { y: x.to_vec(), ..Step::default() },
+            Layer::Flatten | Layer::Keep | Layer::Residual { .. } => Step { y: x.to_vec(), ..Step::default() },
             Layer::Activation(function) => activation::forward(*function, stage, x),
-            Layer::Dropout { rate } => dropout(*rate, x, self.stage_pass(index, pass)),
+            Layer::Dropout { rate } => dropout(*rate, x, self.node_pass(index, pass)),
             Layer::BatchNorm { epsilon } => norm::batch(*epsilon, stage, params, x),
             Layer::LayerNorm { epsilon } => norm::layer(*epsilon, stage, params, x),
+            Layer::PRelu { .. } => activation::prelu(params, x),
             Layer::Recurrent { cell, hidden, sequence, .. } => {
                 recurrent::forward(*cell, *hidden, *sequence, stage, params, x)
             }
         }
     }
 
-    /// The pass as the stage sees it: tuples give each stage a random stream of its own.
-    fn stage_pass(&self, index: usize, pass: Pass) -> Pass {
-        if self.places.len() <= LONGEST_TUPLE {
-            pass.stage(index)
-        } else {
-            pass.stage(index / LONGEST_TUPLE).stage(index % LONGEST_TUPLE)
-        }
+    /// The pass as the node sees it: tuples give each stage a random stream of its own.
+    fn node_pass(&self, index: usize, pass: Pass) -> Pass {
+        self.nodes[index].path.iter().fold(pass, |pass, stage| pass.stage(*stage))
     }
 
     /// The chain rule, from the gradient of the network's output.
     #[must_use]
     pub fn backward(&self, trace: &Trace, output_gradient: Vec<f64>) -> Backward {
+        let mut gradients: Vec<Vec<f64>> = self.nodes.iter().map(|node| vec![0.0; node.stage.output.count()]).collect();
+        if let Some(last) = gradients.last_mut() {
+            *last = output_gradient;
+        }
         let mut steps = Vec::new();
-        let mut dy = output_gradient;
-        for index in (0..self.places.len()).rev() {
-            let step = self.stage_backward(index, trace.input(index), &trace.steps[index], dy);
-            dy = step.dx.clone();
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            let dy = std::mem::take(&mut gradients[index]);
+            let step = self.node_backward(index, trace.value(node.input), &trace.steps[index], dy);
+            let mut add = |value: Value, gradient: &[f64]| {
+                if let Value::Node(of) = value {
+                    gradients[of].iter_mut().zip(gradient).for_each(|(sum, gradient)| *sum += gradient);
+                }
+            };
+            add(node.input, &step.dx);
+            // An addition gives both the same.
+            node.shortcut.into_iter().for_each(|shortcut| add(shortcut, &step.dx));
             steps.push(step);
         }
         steps.reverse();
         Backward { steps }
     }
 
-    fn stage_backward(&self, index: usize, x: &[f64], step: &Step, dy: Vec<f64>) -> BackwardStep {
-        let (stage, place) = (&self.network.stages()[index], &self.places[index]);
+    fn node_backward(&self, index: usize, x: &[f64], step: &Step, dy: Vec<f64>) -> BackwardStep {
+        let (stage, place) = (&self.nodes[index].stage, &self.places[index]);
         let params = &self.values[self.range(index)];
         let (dx, parameters, kept) = match &stage.layer {
             Layer::Dense { .. } => linear::dense_backward(params, x, &dy),
@@ -267,7 +288,7 @@ impl Model {
             Layer::Depthwise { .. } => linear::depthwise_backward(stage, &place.taps, params, x, &dy),
             Layer::MaxPool { .. } | Layer::GlobalMaxPool => pool::max_backward(stage, step, &dy),
             Layer::AveragePool { .. } | Layer::GlobalAveragePool => pool::average_backward(stage, &place.taps, &dy),
-            Layer::Flatten => (dy.clone(), Vec::new(), Vec::new()),
+            Layer::Flatten | Layer::Keep | Layer::Residual { .. } => (dy.clone(), Vec::new(), Vec::new()),
             Layer::Activation(function) => activation::backward(*function, stage, x, step, &dy),
             Layer::Dropout { .. } => {
                 let mask = &step.kept[0].values;
@@ -275,6 +296,7 @@ impl Model {
             }
             Layer::BatchNorm { epsilon } => norm::batch_backward(*epsilon, stage, params, x, step, &dy),
             Layer::LayerNorm { .. } => norm::layer_backward(stage, params, step, &dy),
+            Layer::PRelu { .. } => activation::prelu_backward(stage, params, x, &dy),
             Layer::Recurrent { cell, hidden, sequence, .. } => {
                 recurrent::backward(*cell, *hidden, *sequence, stage, params, x, step, &dy)
             }
@@ -283,8 +305,14 @@ impl Model {
     }
 }
 
-/// What a stage's backward pass gives: dL/dx, the gradients of its parameters, and what came between.
+/// What a node's backward pass gives: dL/dx, the gradients of its parameters, and what came between.
 type Gradients = (Vec<f64>, Vec<Vec<f64>>, Vec<Named>);
+
+/// `y = F(x) + x`, or `y = F(x) + P(x)`.
+fn residual(node: &Node, branch: &[f64], shortcut: &[f64]) -> Step {
+    let y = branch.iter().zip(shortcut).map(|(branch, shortcut)| branch + shortcut).collect();
+    Step { y, kept: vec![Named::new("shortcut", node.stage.output.axes(), shortcut.to_vec())], ..Step::default() }
+}
 
 /// The learner's dropout: element `i` is kept if number `i` of the stage's random stream is not below the rate.
 fn dropout(rate: f32, x: &[f64], pass: Pass) -> Step {

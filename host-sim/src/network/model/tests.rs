@@ -3,9 +3,10 @@
 use backpass::{
     Adadelta, Adagrad, Adam, AmsGrad, AveragePool, BatchNorm, BinaryCrossEntropy, Conv1d, Conv2d, CrossEntropy, Dense,
     DepthwiseConv1d, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool, GlobalMaxPool, Gru, HardSigmoid,
-    HardSwish, Image, Lars, Layer, LayerNorm, LeakyRelu, Learner, Lion, LogSoftmax, Lstm, MaxPool, MeanSquaredError,
-    Memory, Mish, Momentum, NoBias, Params, Pass, Relu, Relu6, RmsProp, Rng, Rnn, Selu, Sequence, Sgd, Sigmoid, Signal,
-    Silu, Softmax, Softplus, Softsign, Tanh, Tensor, Vector,
+    HardSwish, Image, Keep, Lars, Layer, LayerNorm, LeakyRelu, Learner, Lion, LogSoftmax, Lstm, MaxPool,
+    MeanSquaredError, Memory, Mish, Momentum, NoBias, PRelu, Params, Pass, PerChannel, Relu, Relu6, Residual,
+    ResidualProjection, RmsProp, Rng, Rnn, Selu, Sequence, Sgd, Shared, Sigmoid, Signal, Silu, Softmax, Softplus,
+    Softsign, Tanh, Tensor, Vector,
 };
 
 use super::super::{Role, Rule};
@@ -107,8 +108,11 @@ fn activations_are_the_learners() {
     each!(
         "relu6" Relu6, "sigmoid" Sigmoid, "tanh" Tanh, "elu" Elu::new(), "selu" Selu::new(), "gelu" Gelu, "silu" Silu,
         "mish" Mish, "softplus" Softplus::new(), "softsign" Softsign, "hardsigmoid" HardSigmoid::new(), "hardswish" HardSwish,
-        "softmax" Softmax, "logsoftmax" LogSoftmax, "layernorm" LayerNorm::new(), "batchnorm" BatchNorm::new()
+        "softmax" Softmax, "logsoftmax" LogSoftmax, "layernorm" LayerNorm::new(), "batchnorm" BatchNorm::new(),
+        "prelu" PRelu::<PerChannel>::new(), "prelu(shared)" PRelu::<Shared>::new()
     );
+    type Channels = (Conv1d<Signal<7, 3>, 3>, PRelu, Flatten<21>, Dense<3>);
+    same_classes::<Channels, Signal<9, 2>, 3>("2x9 conv1d(3,3) prelu dense(3)", Default::default());
 }
 
 #[test]
@@ -148,6 +152,32 @@ fn recurrent_networks_are_the_learners() {
     same_values::<_, Signal<5, 2>>("2x5 gru(4)", (Gru::<4>::new(),));
     same_values::<_, Signal<5, 2>>("2x5 lstm(4,bias=no)", (Lstm::<4, backpass::Last, NoBias>::new(),));
     same_values::<_, Signal<5, 2>>("2x5 gru(3,sequence,bias=no)", (Gru::<3, Sequence, NoBias>::new(),));
+}
+
+#[test]
+fn residual_networks_are_the_learners() {
+    type Block = Residual<(Conv2d<Image<6, 6, 2>, 3>, BatchNorm, Relu, Conv2d<Image<6, 6, 2>, 3>)>;
+    type Down = ResidualProjection<
+        (Conv2d<Image<3, 3, 4>, 3, 2>, Relu, Conv2d<Image<3, 3, 4>, 3>),
+        (Conv2d<Image<3, 3, 4>, 1, 2>, BatchNorm),
+    >;
+    let line = "2x6x6 residual(conv2d(2,3,padding=same) batchnorm relu conv2d(2,3,padding=same)) relu \
+                residual(conv2d(4,3,2,padding=same) relu conv2d(4,3,padding=same) | conv2d(4,1,2) batchnorm) relu \
+                globalaveragepool dense(3)";
+    type Net = (Block, Relu, Down, Relu, GlobalAveragePool, Dense<3>);
+    same_classes::<Net, Image<6, 6, 2>, 3>(line, Default::default());
+    // In one another, with copies at the ends; a projection that needs a random stream of its own.
+    type Inner = Residual<(Keep, Relu, Dense<6>, Dropout, Keep)>;
+    type Nested =
+        (Residual<(Dense<6>, Inner, Tanh, Dense<5>)>, ResidualProjection<Dense<4>, (Dense<6>, Dropout, Dense<4>)>);
+    let half = Dropout::new(0.5);
+    let nested: Nested = (
+        Residual((Dense::new(), Residual((Keep, Relu, Dense::new(), half, Keep)), Tanh, Dense::new())),
+        ResidualProjection(Dense::new(), (Dense::new(), half, Dense::new())),
+    );
+    let line = "5 residual(dense(6) residual(relu dense(6) dropout(0.5)) tanh dense(5)) \
+                residual(dense(4) | dense(6) dropout(0.5) dense(4))";
+    same_classes::<Nested, Vector<5>, 4>(line, nested);
 }
 
 #[test]
@@ -225,8 +255,10 @@ fn gradients_are_what_finite_differences_say() {
         .collect();
     let more = [
         "2x6x5 conv2d(3,3x2,2,padding=1) batchnorm relu maxpool(2) dense(2)",
-        "2x9 conv1d(3,3,padding=same) layernorm depthwise(3) averagepool(2) globalmaxpool dense(2)",
+        "2x9 conv1d(3,3,padding=same) prelu layernorm prelu(shared) depthwise(3) averagepool(2) globalmaxpool dense(2)",
         "2x5 gru(3,sequence) lstm(3,sequence) rnn(3) dropout(0.5) dense(2)",
+        "2x5x5 residual(conv2d(2,3,padding=same) relu conv2d(2,3,padding=same)) residual(conv2d(3,3,2) gelu | conv2d(3,3,2)) dense(2)",
+        "4 residual(residual(tanh dense(4)) dense(3) residual(dense(4) | dense(5) silu dense(4))) dense(2)",
     ];
     for line in activations.iter().map(String::as_str).chain(more) {
         let mut model = Model::new(Network::from_line(line).unwrap(), 11);
@@ -240,16 +272,16 @@ fn gradients_are_what_finite_differences_say() {
             // The difference itself is good to about 1e-10: h squared, and rounding over h.
             assert!(difference.kink || error < 1e-8, "{line}, {what}: {gradient} {difference:?}");
         };
-        for stage in 0..model.network().stages().len() {
-            for (at, dx) in backward.steps[stage].dx.iter().enumerate() {
-                close(*dx, model.input_difference([stage, at], &trace, loss, &target, pass), "dL/dx");
+        for node in 0..model.nodes().len() {
+            for (at, dx) in backward.steps[node].dx.iter().enumerate() {
+                close(*dx, model.input_difference([node, at], &trace, loss, &target, pass), "dL/dx");
             }
-            for (parameter, gradients) in backward.steps[stage].parameters.iter().enumerate() {
-                if model.parameters()[model.range(stage).start + parameter].role == Role::Statistic {
+            for (parameter, gradients) in backward.steps[node].parameters.iter().enumerate() {
+                if model.parameters()[model.range(node).start + parameter].role == Role::Statistic {
                     continue;
                 }
                 for (at, gradient) in gradients.iter().enumerate() {
-                    let place = [stage, parameter, at];
+                    let place = [node, parameter, at];
                     close(*gradient, model.parameter_difference(place, &trace, loss, &target, pass), "dL/dw");
                 }
             }
