@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use backpass_app::digits;
 use backpass_sim::board::{self, Comparison, Image, Line, Machine, Profile, Program};
-use backpass_sim::log::Decoder;
 use backpass_sim::monitor::{self, Entry, Recorder, Recording, Source, State};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -42,7 +41,7 @@ fn watch() -> Result<(), Failed> {
     let image = board::build(Image::Digits, MACHINE, Profile::Release, &board::firmware_folder())?;
     let program = Program::load(&image)?;
     let emulation = program.start(MACHINE, None)?;
-    let entries = all(Source::live(emulation, Decoder::defmt(program.table())))?;
+    let entries = all(Source::live(emulation, program.decoder()))?;
 
     // What the monitor has read is what the comparison with the twin is made of.
     let mut log = board::BoardLog::default();

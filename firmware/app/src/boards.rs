@@ -235,7 +235,7 @@ mod run {
             Event::Fresh => info!("nothing was saved: starts afresh"),
             Event::NotResumed(error) => warn!("starts afresh: {}", Display2Format(&error)),
             Event::Learned { class, predicted, loss } => {
-                info!("class {} taken for {}, loss {}", class, predicted, loss)
+                info!("class {} taken for {}, loss {}", class, predicted, loss);
             }
             Event::Answered(Response::Trained { .. } | Response::Predicted { .. } | Response::Evaluated { .. }) => {}
             Event::Answered(Response::Refused(refusal)) => warn!("refused: {}", Display2Format(&refusal)),

@@ -31,27 +31,39 @@ fn not_started(source: io::Error) -> BoardError {
     }
 }
 
-/// An image whose log can be decoded, ready to run.
+/// An image, ready to run.
 #[derive(Debug)]
 pub struct Program {
     image: PathBuf,
-    table: Table,
+    table: Option<Table>,
     counts: bool,
 }
 
 impl Program {
-    /// Reads an image and its table of messages.
+    /// Reads an image whose log is `defmt`, and its table of messages.
     ///
     /// # Errors
     /// [`BoardError::Unreadable`] or [`BoardError::NoLog`].
     pub fn load(image: &Path) -> Result<Self, BoardError> {
+        let program = Self::load_any(image)?;
+        match program.table {
+            Some(_) => Ok(program),
+            None => Err(BoardError::NoLog { path: image.to_owned(), reason: "it has no .defmt section".to_owned() }),
+        }
+    }
+
+    /// Reads an image whose log may also be text.
+    ///
+    /// # Errors
+    /// [`BoardError::Unreadable`], or [`BoardError::NoLog`] for what is no ELF image.
+    pub fn load_any(image: &Path) -> Result<Self, BoardError> {
         Ok(Self { image: image.to_owned(), table: Table::load(image)?, counts: false })
     }
 
-    /// Its table of messages.
+    /// What decodes its log.
     #[must_use]
-    pub const fn table(&self) -> &Table {
-        &self.table
+    pub fn decoder(&self) -> Decoder<'_> {
+        Decoder::new(self.table.as_ref())
     }
 
     /// Lets the machine's time pass with its instructions, 128 ns each, instead of with the host's time: its timers count them.
@@ -126,7 +138,7 @@ impl Program {
                 text
             })
         });
-        let decoder = Decoder::defmt(&self.table);
+        let decoder = self.decoder();
         Ok(Emulation { child, bytes, left: Vec::new(), errors, decoder, messages: VecDeque::new() })
     }
 }

@@ -32,7 +32,7 @@ Draws loss, accuracy, confusion, refusals and RAM from what the board says in it
 --no-live, it prints the messages instead; it ends with the log, with q or Ctrl-C, or after --seconds, and prints where the board stands.
 
 A log comes through a debug probe (RTT), over a serial port, or over TCP, where OpenOCD, J-Link and others serve the RTT of their probes. With --elf
-it is decoded as defmt, else it is text. Programs of your own are understood if they say such things as `loss 0.25`, `accuracy 93.5 %`,
+it is decoded as defmt, if that image has such a log; else it is text. Programs of your own are understood if they say such things as `loss 0.25`, `accuracy 93.5 %`,
 `class 1 taken for 3`, `refused: why`, `error 0.8`, `threshold 1.2`, `RAM { parameters: 9640 }`; the book's chapter on the monitor has all of them.
 
 Debug probes need a build with them: cargo run --release -p backpass-sim --features probe -- monitor ...
@@ -106,13 +106,13 @@ impl Monitor {
                 screen.finish();
             }
             let image = self.elf.clone().unwrap_or_default();
-            let program = Program::load(&image)?;
+            let program = Program::load_any(&image)?;
             let emulation = program.start(machine, None)?;
             let state = self.state(format!("{machine} ({}) in QEMU", machine.core()));
-            return self.watch(Source::live(emulation, Decoder::defmt(program.table())), state, screen);
+            return self.watch(Source::live(emulation, program.decoder()), state, screen);
         }
-        let table = self.elf.as_deref().map(Table::load).transpose()?;
-        let decoder = table.as_ref().map_or_else(Decoder::text, Decoder::defmt);
+        let table = self.elf.as_deref().map(Table::load).transpose()?.flatten();
+        let decoder = Decoder::new(table.as_ref());
         if let Some(name) = &self.port {
             let port = Port::open(name, self.baud)?;
             let state = self.state(format!("serial port {name}"));

@@ -22,6 +22,12 @@ enum Encoding<'t> {
 }
 
 impl<'t> Decoder<'t> {
+    /// For the log of an image: with a table, `defmt` frames; without one, text.
+    #[must_use]
+    pub fn new(table: Option<&'t Table>) -> Self {
+        table.map_or_else(Self::text, Self::defmt)
+    }
+
     /// For `defmt` frames of an image with this table.
     #[must_use]
     pub fn defmt(Table(table): &'t Table) -> Self {
@@ -94,7 +100,7 @@ mod tests {
     /// What a debug probe reads from a board that runs the digits application: `tests/data/record_rtt.py` has recorded it.
     fn recorded() -> (Table, Vec<u8>) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-        (Table::load(&folder.join("rtt.elf")).unwrap(), std::fs::read(folder.join("rtt.bin")).unwrap())
+        (Table::load(&folder.join("rtt.elf")).unwrap().unwrap(), std::fs::read(folder.join("rtt.bin")).unwrap())
     }
 
     fn decode<'p>(table: &Table, parts: impl IntoIterator<Item = &'p [u8]>) -> (Vec<Message>, u64) {

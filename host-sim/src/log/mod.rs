@@ -68,15 +68,28 @@ pub struct Message {
 pub struct Table(defmt_decoder::Table);
 
 impl Table {
-    /// The table of an ELF image.
+    /// The table of an ELF image; `None` if it has none: then its log is text.
     ///
     /// # Errors
-    /// [`BoardError::Unreadable`] or [`BoardError::NoLog`].
-    pub fn load(image: &Path) -> Result<Self, BoardError> {
+    /// [`BoardError::Unreadable`], or [`BoardError::NoLog`] for what is no ELF image.
+    pub fn load(image: &Path) -> Result<Option<Self>, BoardError> {
         let unreadable = |source| BoardError::Unreadable { path: image.to_owned(), source };
         let elf = std::fs::read(image).map_err(unreadable)?;
         let no_log = |reason: String| BoardError::NoLog { path: image.to_owned(), reason };
         let table = defmt_decoder::Table::parse(&elf).map_err(|error| no_log(error.to_string()))?;
-        table.map(Self).ok_or_else(|| no_log("it has no .defmt section".to_owned()))
+        Ok(table.map(Self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_image_without_a_table_is_none_and_a_file_that_is_no_image_an_error() {
+        assert!(Table::load(&std::env::current_exe().unwrap()).unwrap().is_none());
+        let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        assert!(matches!(Table::load(&text), Err(BoardError::NoLog { .. })));
     }
 }

@@ -273,26 +273,28 @@ mod tests {
         assert_eq!(Network::from_line(line).unwrap().parameter_count(), 77_706);
     }
 
+    /// As many layers as a tuple has.
+    type Sixteen = (
+        Dense<2>,
+        Relu,
+        Dense<2>,
+        Relu,
+        Dense<2>,
+        Relu,
+        Dense<2>,
+        Relu,
+        Dense<2>,
+        Relu,
+        Dense<2>,
+        Relu,
+        Dense<2>,
+        Relu,
+        Dense<2>,
+        Relu,
+    );
+
     #[test]
     fn a_long_branch_is_a_tuple_of_tuples() {
-        type Sixteen = (
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-        );
         let line = format!("2 dense(2) residual({}dense(2))", "dense(2) relu ".repeat(8));
         same::<(Dense<2>, Residual<(Sixteen, (Dense<2>,))>), Vector<2>>(&line);
     }
@@ -351,24 +353,6 @@ mod tests {
 
     #[test]
     fn a_long_network_is_a_tuple_of_tuples() {
-        type Sixteen = (
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-            Dense<2>,
-            Relu,
-        );
         let line = format!("2 {}dense(3)", "dense(2) relu ".repeat(8));
         same::<(Sixteen, (Dense<3>,)), Vector<2>>(&line);
     }

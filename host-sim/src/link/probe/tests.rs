@@ -108,7 +108,7 @@ fn what_is_new_in_the_ring_is_read_over_its_end_and_decoded() {
     let count = link.receive(&mut buffer, Duration::ZERO).unwrap();
     assert_eq!(buffer[..count], [&ring[read..], &ring[..write]].concat());
 
-    let table = Table::load(&data("rtt.elf")).unwrap();
+    let table = Table::load(&data("rtt.elf")).unwrap().unwrap();
     let (mut decoder, mut texts) = (Decoder::defmt(&table), Vec::new());
     decoder.receive(&buffer[..count], &mut |message| texts.push(message.text));
     assert!(decoder.damaged() <= 1 && texts.len() > 10, "{texts:?}");
