@@ -1,5 +1,7 @@
 //! Charts and words in a terminal, as the live views have them.
 
+use std::fmt;
+
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
@@ -53,6 +55,14 @@ pub const fn is_roomy(area: Rect) -> bool {
     area.width >= 60 && area.height >= 18
 }
 
+/// A whole number with its thousands set apart: 28920 as `28,920`.
+#[must_use]
+pub fn thousands(number: impl fmt::Display) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
+    groups.join(",")
+}
+
 /// A line in pieces of at most `width` characters, broken at spaces where there are some.
 #[must_use]
 pub fn broken(line: &str, width: usize) -> Vec<String> {
@@ -76,6 +86,12 @@ mod tests {
         assert_eq!(broken("  1.0 s  button A released", 16), ["  1.0 s  button ", "A released"]);
         assert_eq!(broken("a", 0), ["a"]);
         assert_eq!(broken("", 10), [""]);
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let numbers = [0, 7, 999, 1000, 28_920, 1_234_567];
+        assert_eq!(numbers.map(thousands), ["0", "7", "999", "1,000", "28,920", "1,234,567"]);
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    pub(crate) fn run(mut self) -> Result<ExitCode, Box<dyn Error>> {
+    pub(crate) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
         let mut screen = Screen::new(self.quiet || self.json);
         if let Some(path) = &self.replay {
             let recording = Recording::read(path)?;
@@ -100,27 +100,30 @@ impl Monitor {
             return self.watch(Source::replay(recording, speed), state, screen);
         }
         if let Some(machine) = self.machine {
-            if self.elf.is_none() {
-                screen.wait(format!("building the firmware for {}", machine.target()));
-                self.elf = Some(board::build(Image::Digits, machine, Profile::Release, &board::firmware_folder())?);
-                screen.finish();
-            }
-            let image = self.elf.clone().unwrap_or_default();
+            let image = match &self.elf {
+                Some(image) => image.clone(),
+                None => {
+                    screen.wait(format!("building the firmware for {}", machine.target()));
+                    let image = board::build(Image::Digits, machine, Profile::Release, &board::firmware_folder())?;
+                    screen.finish();
+                    image
+                }
+            };
             let program = Program::load_any(&image)?;
             let emulation = program.start(machine, None)?;
-            let state = self.state(format!("{machine} ({}) in QEMU", machine.core()));
+            let state = self.state(format!("{machine} ({}) in QEMU", machine.core()), Some(&image));
             return self.watch(Source::live(emulation, program.decoder()), state, screen);
         }
         let table = self.elf.as_deref().map(Table::load).transpose()?.flatten();
         let decoder = Decoder::new(table.as_ref());
         if let Some(name) = &self.port {
             let port = Port::open(name, self.baud)?;
-            let state = self.state(format!("serial port {name}"));
+            let state = self.state(format!("serial port {name}"), self.elf.as_deref());
             return self.watch(Source::live(port, decoder), state, screen);
         }
         if let Some(address) = &self.tcp {
             let stream = connect(address)?;
-            let state = self.state(format!("socket {address}"));
+            let state = self.state(format!("socket {address}"), self.elf.as_deref());
             return self.watch(Source::live(stream, decoder), state, screen);
         }
         let Some(image) = &self.elf else {
@@ -137,7 +140,7 @@ impl Monitor {
         use backpass_sim::link::probe::{ProbeLink, Settings};
         let settings = Settings { chip: self.chip.as_deref(), probe: self.probe.as_deref() };
         let link = ProbeLink::attach(settings, image)?;
-        let mut state = self.state(format!("{} on a debug probe", link.chip()));
+        let mut state = self.state(format!("{} on a debug probe", link.chip()), Some(image));
         state.chip_ram = link.ram();
         Ok((link, state))
     }
@@ -150,10 +153,9 @@ impl Monitor {
     }
 
     /// Nothing was said yet by a board that is described in words.
-    fn state(&self, source: String) -> State {
+    fn state(&self, source: String, image: Option<&Path>) -> State {
         let mut state = State::new(&source);
-        state.statics =
-            self.elf.as_ref().and_then(|path| std::fs::read(path).ok()).and_then(|elf| StaticRam::of_elf(&elf));
+        state.statics = image.and_then(|path| std::fs::read(path).ok()).and_then(|elf| StaticRam::of_elf(&elf));
         state.chip_ram = self.chip.as_deref().and_then(KnownBoard::named).map(|board| board.ram as u64);
         state
     }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use backpass_sim::Outcome;
+pub(crate) use backpass_sim::terminal::thousands;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Standard output for lines and standard error for a progress bar, or silence.
@@ -77,13 +78,6 @@ pub(crate) fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// A number with its thousands set apart: 28920 as `28,920`.
-pub(crate) fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
-    groups.join(",")
-}
-
 /// The confusion matrix, a row a true class.
 pub(crate) fn confusion(outcome: &Outcome) -> String {
     let header: String = (0..outcome.confusion.len()).map(|class| format!("{class:>5}")).collect();
@@ -110,15 +104,4 @@ pub(crate) fn memory(outcome: &Outcome) -> String {
     }
     row("total", outcome.ram_bytes());
     lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        let numbers = [0, 7, 999, 1000, 28_920, 1_234_567];
-        assert_eq!(numbers.map(thousands), ["0", "7", "999", "1,000", "28,920", "1,234,567"]);
-    }
 }

@@ -1,11 +1,9 @@
 //! Steps by hand, of every layer, on kinks, and of what does not fit.
 
-use backpass::{
-    Adadelta, Adagrad, Adam, AmsGrad, CrossEntropy, Dense, Lars, Learner, Lion, Memory, Momentum, Optimizer, Params,
-    RmsProp, Sgd, Tanh,
-};
+use backpass::{CrossEntropy, Dense, Learner, Memory, Optimizer, Params, Tanh};
 
 use super::*;
+use crate::network::rule::with_each_optimizer;
 
 fn explain(line: &str, input: &[f64], target: Target, loss: Loss) -> Result<Explanation, ExplainError> {
     let setup = Setup { seed: 1, input: input.to_vec(), target, loss, optimizer: Rule::Sgd, learning_rate: 0.05 };
@@ -77,19 +75,7 @@ fn a_step_by_any_rule_is_the_learners() {
             assert!(page.contains(&format!(">{}</th>", computed.name)), "{rule}");
         }
     }
-    compare(Sgd::new(0.05), Rule::Sgd);
-    compare(Momentum::new(0.05, 0.9), Rule::Momentum);
-    compare(Momentum::new(0.05, 0.9).nesterov(), Rule::Nesterov);
-    compare(RmsProp::new(0.05), Rule::RmsProp);
-    compare(RmsProp::new(0.05).momentum(0.9), Rule::MomentumRmsProp);
-    compare(RmsProp::new(0.05).centered(), Rule::CenteredRmsProp);
-    compare(RmsProp::new(0.05).centered().momentum(0.9), Rule::CenteredMomentumRmsProp);
-    compare(Adagrad::new(0.05), Rule::Adagrad);
-    compare(Adadelta::new(0.05), Rule::Adadelta);
-    compare(Adam::new(0.05), Rule::Adam);
-    compare(AmsGrad::new(0.05), Rule::AmsGrad);
-    compare(Lion::new(0.05), Rule::Lion);
-    compare(Lars::new(0.05), Rule::Lars);
+    with_each_optimizer!(compare);
 }
 
 #[test]

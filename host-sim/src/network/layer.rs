@@ -234,6 +234,20 @@ impl Layer {
         matches!(self, Self::Dense { .. } | Self::Conv { .. } | Self::Depthwise { .. })
     }
 
+    /// Whether each value it gives comes from the one in the same place, so that a vector stays in the order in which it was flattened.
+    /// A residual connection's parts say it of themselves.
+    pub(crate) const fn keeps_order(&self) -> bool {
+        matches!(
+            self,
+            Self::Flatten
+                | Self::Activation(_)
+                | Self::Dropout { .. }
+                | Self::BatchNorm { .. }
+                | Self::LayerNorm { .. }
+                | Self::PRelu { .. }
+        )
+    }
+
     /// The learner's `KEEPS_INPUT`: whether forward leaves the input as it was.
     pub(crate) const fn keeps_input(&self) -> bool {
         match self {

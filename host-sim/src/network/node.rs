@@ -149,16 +149,10 @@ pub(crate) fn flattened(nodes: &[Node]) -> Vec<Option<&Shape>> {
     let mut given = Vec::new();
     for Node { stage, input, .. } in nodes {
         let taken = taken(&given, *input);
-        given.push(match stage.layer {
+        given.push(match &stage.layer {
             Layer::Flatten if stage.input.axes().len() > 1 => Some(&stage.input),
-            Layer::Flatten
-            | Layer::Activation(_)
-            | Layer::Dropout { .. }
-            | Layer::BatchNorm { .. }
-            | Layer::LayerNorm { .. }
-            | Layer::PRelu { .. }
-            | Layer::Residual { .. }
-            | Layer::Keep => taken,
+            Layer::Residual { .. } | Layer::Keep => taken,
+            layer if layer.keeps_order() => taken,
             _ => None,
         });
     }

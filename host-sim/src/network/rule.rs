@@ -112,6 +112,30 @@ impl TryFrom<String> for Rule {
     }
 }
 
+/// Calls a test with each of the learner's optimizers that has a gradient array, at a learning rate of 0.05, and its rule.
+#[cfg(test)]
+macro_rules! with_each_optimizer {
+    ($compare:ident) => {{
+        use backpass::{Adadelta, Adagrad, Adam, AmsGrad, Lars, Lion, Momentum, RmsProp, Sgd};
+        use $crate::network::Rule;
+        $compare(Sgd::new(0.05), Rule::Sgd);
+        $compare(Momentum::new(0.05, 0.9), Rule::Momentum);
+        $compare(Momentum::new(0.05, 0.9).nesterov(), Rule::Nesterov);
+        $compare(RmsProp::new(0.05), Rule::RmsProp);
+        $compare(RmsProp::new(0.05).momentum(0.9), Rule::MomentumRmsProp);
+        $compare(RmsProp::new(0.05).centered(), Rule::CenteredRmsProp);
+        $compare(RmsProp::new(0.05).centered().momentum(0.9), Rule::CenteredMomentumRmsProp);
+        $compare(Adagrad::new(0.05), Rule::Adagrad);
+        $compare(Adadelta::new(0.05), Rule::Adadelta);
+        $compare(Adam::new(0.05), Rule::Adam);
+        $compare(AmsGrad::new(0.05), Rule::AmsGrad);
+        $compare(Lion::new(0.05), Rule::Lion);
+        $compare(Lars::new(0.05), Rule::Lars);
+    }};
+}
+#[cfg(test)]
+pub(crate) use with_each_optimizer;
+
 #[cfg(test)]
 mod tests {
     use super::*;

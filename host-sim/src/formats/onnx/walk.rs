@@ -278,15 +278,7 @@ impl<'g> Walk<'g> {
         }
         self.shape = output;
         self.open_bias = false;
-        if !matches!(
-            layer,
-            Layer::Flatten
-                | Layer::Activation(_)
-                | Layer::Dropout { .. }
-                | Layer::BatchNorm { .. }
-                | Layer::LayerNorm { .. }
-                | Layer::PRelu { .. }
-        ) {
+        if !layer.keeps_order() {
             self.flat = None;
         }
         self.taken.push(Taken { layer, input, arrays, used });

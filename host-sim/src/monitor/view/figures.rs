@@ -5,6 +5,7 @@ use ratatui::text::Line;
 
 use super::super::State;
 use crate::log::Level;
+use crate::terminal::thousands;
 
 /// Cells of the longest bar.
 const BAR: u64 = 16;
@@ -72,11 +73,4 @@ pub(super) fn lines(state: &State) -> Vec<Line<'static>> {
 
 const fn finite(value: f64) -> Color {
     if value.is_finite() { Color::Reset } else { Color::Red }
-}
-
-/// A number with its thousands set apart.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
-    groups.join(",")
 }

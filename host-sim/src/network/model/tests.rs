@@ -1,14 +1,14 @@
 //! The model against the learner, and against its own finite differences.
 
 use backpass::{
-    Adadelta, Adagrad, Adam, AmsGrad, AveragePool, BatchNorm, BinaryCrossEntropy, Conv1d, Conv2d, CrossEntropy, Dense,
-    DepthwiseConv1d, DepthwiseConv2d, Dropout, Elu, Flatten, Gelu, GlobalAveragePool, GlobalMaxPool, Gru, HardSigmoid,
-    HardSwish, Image, Keep, Lars, Layer, LayerNorm, LeakyRelu, Learner, Lion, LogSoftmax, Lstm, MaxPool,
-    MeanSquaredError, Memory, Mish, Momentum, NoBias, PRelu, Params, Pass, PerChannel, Relu, Relu6, Residual,
-    ResidualProjection, RmsProp, Rng, Rnn, Selu, Sequence, Sgd, Shared, Sigmoid, Signal, Silu, Softmax, Softplus,
-    Softsign, Tanh, Tensor, Vector,
+    AveragePool, BatchNorm, BinaryCrossEntropy, Conv1d, Conv2d, CrossEntropy, Dense, DepthwiseConv1d, DepthwiseConv2d,
+    Dropout, Elu, Flatten, Gelu, GlobalAveragePool, GlobalMaxPool, Gru, HardSigmoid, HardSwish, Image, Keep, Layer,
+    LayerNorm, LeakyRelu, Learner, LogSoftmax, Lstm, MaxPool, MeanSquaredError, Memory, Mish, NoBias, PRelu, Params,
+    Pass, PerChannel, Relu, Relu6, Residual, ResidualProjection, Rng, Rnn, Selu, Sequence, Sgd, Shared, Sigmoid,
+    Signal, Silu, Softmax, Softplus, Softsign, Tanh, Tensor, Vector,
 };
 
+use super::super::rule::with_each_optimizer;
 use super::super::{Role, Rule};
 use super::*;
 
@@ -232,19 +232,7 @@ fn rules_are_the_learners() {
             assert!((model - f64::from(*learner)).abs() < 2e-4, "{rule:?}: {model} {learner}");
         }
     }
-    compare(Sgd::new(0.05), Rule::Sgd);
-    compare(Momentum::new(0.05, 0.9), Rule::Momentum);
-    compare(Momentum::new(0.05, 0.9).nesterov(), Rule::Nesterov);
-    compare(RmsProp::new(0.05), Rule::RmsProp);
-    compare(RmsProp::new(0.05).momentum(0.9), Rule::MomentumRmsProp);
-    compare(RmsProp::new(0.05).centered(), Rule::CenteredRmsProp);
-    compare(RmsProp::new(0.05).centered().momentum(0.9), Rule::CenteredMomentumRmsProp);
-    compare(Adagrad::new(0.05), Rule::Adagrad);
-    compare(Adadelta::new(0.05), Rule::Adadelta);
-    compare(Adam::new(0.05), Rule::Adam);
-    compare(AmsGrad::new(0.05), Rule::AmsGrad);
-    compare(Lion::new(0.05), Rule::Lion);
-    compare(Lars::new(0.05), Rule::Lars);
+    with_each_optimizer!(compare);
 }
 
 #[test]
